@@ -36,15 +36,15 @@ _LOG = {
 }
 
 _FIELDS = {
-    "languages_out_of_range": "A text must come in 1 to 16 languages. Give at least one, and no more than that.",
+    "languages_out_of_range": "A text must come in 1 to 16 languages. Give at least one, and no more.",
     "language_tag_malformed": "A language is not named as in en, zh-Hans or pt-BR. Correct the language tag.",
     "text_out_of_range": "A text is empty or too long. Write something shorter, or leave the field out.",
     "text_control_character": "A text holds control characters. Keep plain text and line breaks only.",
-    "attributes_out_of_range": "The attributes are empty, too many or too large. Shorten them or leave them out.",
+    "attributes_out_of_range": "The attributes are empty, too many or too large. Shorten or omit them.",
 }
 
 _AMOUNT = {
-    "currency_unknown": "The currency is not in the table of this format. Use an ISO 4217 code such as EUR or CNY.",
+    "currency_unknown": "The currency is not in the table of this format. Use a code such as EUR or CNY.",
     "amount_out_of_range": "An amount is below zero or too large. Check the sum.",
     "amount_malformed": "This is not an amount in that currency. Write digits and one point, such as 12.30.",
     "unit_unknown": "The unit is not in the table of this format. Use a UN/CEFACT code such as C62 or KGM.",
@@ -57,22 +57,22 @@ _AMOUNT = {
     "role_refused": "A role has a wrong or reserved name. Use a-z, 0-9 and _, beginning with a letter; "
     "seller and tax are taken.",
     "role_repeated": "A role has two shares. Give each role one share.",
-    "share_malformed": "A share is not exactly one of basis points (1 to 10000) and fixed amounts. Correct it.",
+    "share_malformed": "A share needs either basis points (1 to 10000) or fixed amounts. Correct it.",
     "shares_too_many": "The policy has too many shares. Merge some of them.",
-    "shares_exceed_whole": "The shares add up to more than the whole. Lower them to 10000 basis points or less.",
+    "shares_exceed_whole": "The shares add up to more than the whole. Lower them to 10000 basis points.",
 }
 
 _IDENTITY = {
-    "id_malformed": "The id is not written as it should be. Copy it again: lower-case letters and digits 2 to 7.",
+    "id_malformed": "The id is not well written. Copy it again: lower-case letters and digits 2 to 7.",
     "key_refused": "A public key is malformed or too weak to be used. Ask for the right key.",
-    "signature_invalid": "A signature does not hold. The text was altered or signed by another key; get it again.",
+    "signature_invalid": "A signature does not hold: altered, or signed by another key. Get it again.",
 }
 
 _SEALING = {
     "sealed_too_large": "The private part is larger than the limit. Shorten it.",
     "sealed_not_opened": "The private part does not open with this key. Ask its sender for it again.",
     "commitment_mismatch": "The private part is not what was promised. Do not trust it; ask its sender.",
-    "wrapped_key_not_opened": "The key was not wrapped for this reader. Ask the sender to add you as a reader.",
+    "wrapped_key_not_opened": "The key was not wrapped for this reader. Ask the sender to add you.",
 }
 
 SENTENCES: Mapping[str, str] = {
