@@ -136,7 +136,7 @@ class CompactRange:
 
 
 def range_root(start: int, end: int, node: NodeReader) -> bytes:
-    """Return the root over leaves [start, end), a subtree of RFC 6962: `start` is 0 or a point of its splits."""
+    """Return the root over leaves [start, end), where `start` is 0 or a point at which RFC 6962 splits."""
     roots = []
     position = start
     for level in range((end - start).bit_length() - 1, -1, -1):
@@ -214,11 +214,14 @@ def verify_consistency(
     if not 0 < first <= second:
         raise LogError("consistency_sizes", f"from {first} to {second}")
     _check_hashes((*proof, first_root, second_root))
+    if first == second:
+        _verify_equal(proof, first_root, second_root)
+        return
     shift = (first & -first).bit_length() - 1  # height of the last perfect subtree of the first tree
-    inner, border = (0, 0) if first == second else _path_lengths(first - 1, second - 1)
-    whole = first == second or first == 1 << shift  # then the proof starts from the first root itself
-    inner = max(inner - shift, 0)
-    wanted = inner + border + (0 if whole else 1)
+    whole = first == 1 << shift  # the first tree is that subtree: its root is known and not in the proof
+    inner, border = _path_lengths(first - 1, second - 1)
+    inner -= shift
+    wanted = inner + border + (not whole)
     if len(proof) != wanted:
         raise LogError("proof_length", f"{len(proof)} hashes instead of {wanted}")
     seed, path = (first_root, proof) if whole else (proof[0], proof[1:])
@@ -228,6 +231,13 @@ def verify_consistency(
         raise LogError("proof_root_mismatch", f"the first tree, of {first}")
     if _climb(seed, below, beside, position) != second_root:
         raise LogError("proof_root_mismatch", f"the second tree, of {second}")
+
+
+def _verify_equal(proof: Sequence[bytes], first_root: bytes, second_root: bytes) -> None:
+    if proof:
+        raise LogError("proof_length", f"{len(proof)} hashes instead of none between equal sizes")
+    if first_root != second_root:
+        raise LogError("proof_root_mismatch", "two roots for one size")
 
 
 def _paired(level: list[bytes]) -> list[bytes]:
