@@ -53,14 +53,6 @@ _LOG = {
     "bundle_length": "The entries do not end where the bundle ends. Fetch it again, from another node.",
 }
 
-_FIELDS = {
-    "languages_out_of_range": "A text must come in 1 to 16 languages. Give at least one, and no more.",
-    "language_tag_malformed": "A language is not named as in en, zh-Hans or pt-BR. Correct the language tag.",
-    "text_out_of_range": "A text is empty or too long. Write something shorter, or leave the field out.",
-    "text_control_character": "A text holds control characters. Keep plain text and line breaks only.",
-    "attributes_out_of_range": "The attributes are empty, too many or too large. Shorten or omit them.",
-}
-
 _AMOUNT = {
     "currency_unknown": "The currency is not in the table of this format. Use a code such as EUR or CNY.",
     "amount_out_of_range": "An amount is below zero or too large. Check the sum.",
@@ -84,6 +76,14 @@ _IDENTITY = {
     "id_malformed": "The id is not well written. Copy it again: lower-case letters and digits 2 to 7.",
     "key_refused": "A public key is malformed or too weak to be used. Ask for the right key.",
     "signature_invalid": "A signature does not hold: altered, or signed by another key. Get it again.",
+    "key_repeated": "One key stands in two places. Make a separate key for each purpose.",
+    "proof_invalid": "A key of the genesis is not proven by its holder. Let every key sign it.",
+    "recovery_set_refused": "The recovery keys cannot be used: give 1 to 16, and a threshold that they can meet.",
+    "entropy_out_of_range": "The recovery words carry too little or too much. Enter 12 to 24 words.",
+    "successor_malformed": "The successor note is not well written. Fetch it again, from another node.",
+    "successor_mismatch": "The successor note is for another community or epoch. Fetch the one that follows.",
+    "successor_not_authorised": "Neither the announced key nor enough recovery keys signed the successor note. "
+    "Do not follow it.",
 }
 
 _SEALING = {
@@ -93,11 +93,120 @@ _SEALING = {
     "wrapped_key_not_opened": "The key was not wrapped for this reader. Ask the sender to add you.",
 }
 
+_RECORD = {
+    "record_shape": "The entry is not a record of seven elements. Write it with the software of your node.",
+    "format_unknown": "The record has a format number that this version does not know. Update your node.",
+    "body_refused": "A field of the record is missing, unknown or out of bounds. Correct that field.",
+    "kind_not_of_lane": "This kind of record does not belong in this lane. Write it in the lane of its family.",
+    "time_decreased": "The record is older than the one before it in the lane. Set the clock of the node.",
+    "charter_size_decreased": "The record stands under an older charter than the one before it in the lane. "
+    "Read the newest charter before writing.",
+    "charter_size_refused": "The record names a charter size that it cannot stand under. "
+    "Name the size of your own charter, and 0 in the charter itself.",
+    "record_repeated": "The same record stands earlier in the lane. Only the first one counts.",
+    "instant_full": "Too many records share one millisecond. Spread them over more time.",
+    "beyond_seal": "The record stands beyond the size at which its epoch was closed. Write it in the new epoch.",
+    "reference_unknown": "The record cites an entry that has no effect. Cite the record itself.",
+    "reference_mismatch": "The record cites an entry that is another one at that place. Cite by position and id.",
+}
+
+_CHARTER = {
+    "genesis_misplaced": "A community is founded once, by the first record of its charter. Leave this one out.",
+    "genesis_mismatch": "The genesis is not the one that the community is named after. Get the right charter.",
+    "lane_unknown": "There is no lane of that name. Choose a name from the table of lanes.",
+    "lane_opening_misplaced": "A lane is opened by its own first record, once. Leave this one out.",
+    "lane_continuation_mismatch": "The lane does not continue what the successor note sealed. "
+    "Name the sealed size and root.",
+    "lane_not_declared": "The charter has not declared this lane yet. Declare it first.",
+    "lane_not_opened": "The lane has no valid first record. Begin it with lane.opened or lane.continued.",
+    "member_unknown": "Nobody of that id is a member now. Admit the member first.",
+    "author_unknown": "The author was not a member with a key when this was written. Admit the member first.",
+    "author_not_permitted": "The author may not say this. Ask a steward for the role, or let the community say it.",
+    "author_signature": "The member's signature does not hold. Sign the record again with the member's own key.",
+    "peer_is_self": "A community cannot vouch for itself. Name another community.",
+    "peer_vouched_already": "The community is vouched for already. Nothing has to be done.",
+    "peer_not_vouched": "The community is not vouched for. Nothing has to be done.",
+    "policy_adopted_already": "The policy is in force already. Nothing has to be done.",
+    "policy_not_adopted": "The community does not stand by this policy. Adopt it, or pin one that it has adopted.",
+}
+
+_MARKET = {
+    "shop_unknown": "There is no such shop in this lane. Publish the shop in the same sector first.",
+    "listing_unknown": "There is no such listing in this lane. Check the listing's id and sector.",
+    "listing_of_another_shop": "The listing belongs to another shop. Publish a new listing instead.",
+    "listing_withdrawn_already": "The listing is withdrawn already. Nothing has to be done.",
+}
+
+_TRADE = {
+    "order_placed_already": "An order of that id was placed before. Choose a new random id.",
+    "order_unknown": "The buyer's lane has no such order. Check the order's id.",
+    "order_not_taken": "The seller has not taken this order. The first answer has to take order.placed.",
+    "order_not_seller": "The order was placed with another community. Only that one can answer it.",
+    "takes_refused": "The record takes what it cannot take. Take only what the table of moves allows.",
+    "taken_already": "The record takes what was taken before. Take each record once.",
+    "move_not_legal": "The order is in a state that does not allow this. See what the order is waiting for.",
+    "receipt_missing": "An order is completed by its receipt. Wait for the buyer's order.received.",
+    "cancellation_not_requested": "Nobody has asked to cancel this order. There is nothing to refuse.",
+    "refund_refused": "A refund states new totals in the same tax classes, below those before. Correct the totals.",
+}
+
+_LEDGER = {
+    "posting_move_refused": "The cited record gives this community nothing to post. "
+    "Cite the order.completed or the order.refunded after it.",
+    "posting_not_party": "The community is on neither side of the order. Only the two sides post.",
+    "posting_made_already": "The posting was made before. Each side posts a move once.",
+    "posting_unbalanced": "The entries do not add up to zero. Debits and credits have to be equal.",
+    "posting_mismatch": "The entries are not those that the pinned policy gives. Post the split as computed.",
+}
+
+_SESSION = {
+    "origin_malformed": "This names no lane. Write wildgrass/v1/<community id>/<epoch>/<lane>.",
+    "frame_too_large": "A message is larger than the limit. Ask for less at a time.",
+    "frame_malformed": "A message is not a frame of this protocol. Both nodes should be updated.",
+    "frame_unknown": "A message has a type that this version does not know. Update the older node.",
+    "frame_unexpected": "A message came at the wrong moment. Connect again; update both nodes if it recurs.",
+    "session_version_unsupported": "The two nodes share no version of the protocol. Update the older one.",
+    "session_role_refused": "Both ends claim the same role. Check the address: something sends words back.",
+    "session_self": "The node has dialled itself. Remove its own address from the list of peers.",
+    "session_genesis_refused": "The other node's genesis does not hold. Ask its community for its address.",
+    "session_key_mismatch": "The transport key is not the one of the genesis. Do not trust this node.",
+    "session_certificate_mismatch": "Somebody stands in between, or the address is another node's. Check it.",
+    "session_community_mismatch": "Another community answers at this address. Check the address and the id.",
+    "session_proof_invalid": "The other node does not hold the key it names. Do not trust this address.",
+    "session_timeout": "The other node did not greet in time. It is tried again later.",
+    "session_silent": "The other node has fallen silent. It is dialled again.",
+    "session_slow": "The other node reads too slowly. The session starts again and catches up.",
+    "session_lost": "The connection broke off. It is dialled again.",
+    "session_duplicate": "The two nodes are connected already. The other connection goes on.",
+    "session_full": "The node has as many sessions as it can hold. Try again later, or through another.",
+    "session_stopping": "The node is stopping. It is dialled again later.",
+    "requests_too_many": "More requests wait than the peer allows. Wait for answers first.",
+    "request_unanswered": "The peer did not answer in time. Another one is asked.",
+    "lane_not_served": "The lane is not held here, or you may not read it. Ask its own community.",
+    "range_not_held": "These entries or hashes are not held here. Ask for less, or another peer.",
+    "sealed_not_admitted": "The private part is for nobody here. Send it to the community it is for.",
+    "blob_not_held": "The file is not held here. Ask another peer.",
+    "store_unavailable": "The node cannot read or write its store just now. Try again later.",
+    "heads_page_stuck": "A list of heads does not move on. The peer is asked again later.",
+    "answer_mismatch": "An answer is not what was asked for. Another peer is asked.",
+    "fetch_root_mismatch": "The hashes do not state the signed root. They are asked of another peer.",
+    "fetch_tile_mismatch": "A tile is not the one that its parent names. It is asked of another peer.",
+    "fetch_bundle_mismatch": "Entries are not those that the head covers. They are asked of another peer.",
+    "fetch_peer_missing": "No peer is left that gives the lane. It is fetched when one comes back.",
+    "fetch_local_damaged": "The stored lane is not what its signed head covers. Restore it from peers.",
+    "lane_forked": "Two signed heads of this lane contradict each other. Ask its community what happened.",
+}
+
 SENTENCES: Mapping[str, str] = {
     **_ENCODING,
-    **_FIELDS,
+    **_RECORD,
+    **_CHARTER,
+    **_MARKET,
+    **_TRADE,
+    **_LEDGER,
     **_AMOUNT,
     **_IDENTITY,
     **_SEALING,
     **_LOG,
+    **_SESSION,
 }

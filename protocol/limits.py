@@ -67,3 +67,25 @@ SHOP_KEEPERS_MAX = 16
 # Sealing (section 15)
 SEALED_BYTES_MAX = 1_048_576
 READERS_MAX = 16
+
+# The session (sections 17 and 18)
+LANE_NAME_BYTES_MAX = 63
+FRAME_BYTES_MAX = 1_114_112  # one sealed object of the largest size, with room for its wrapped keys
+CODE_CHARACTERS_MAX = 64
+REQUESTS_MAX = 32  # requests of one side that may wait for their answers
+REQUESTS_QUEUED_MAX = 4_096  # requests that wait, at the asking side, to become one of those
+HEADS_PAGE_MAX = 256
+HEADS_PAGE_BYTES_MAX = 524_288
+TILES_PAGE_MAX = 32
+ENTRIES_FRAME_BYTES_MAX = 1_048_576
+NEWS_BYTES_MAX = 65_536
+SEALED_OBJECTS_MAX = 16
+BLOB_PART_BYTES_MAX = 1_048_576
+FETCH_BUNDLES_MAX = 16  # bundles of one lane that are asked for or not yet stored
+SESSIONS_MAX = 256
+HANDSHAKES_MAX = 32
+HANDSHAKE_MS = 10_000
+REQUEST_MS = 10_000
+SILENCE_MS = 60_000  # then a ping is sent
+PING_MS = 30_000  # then the session ends
+POLL_MS = 30_000  # how often one peer is asked for its heads without a reason

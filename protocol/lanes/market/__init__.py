@@ -1,1 +1,1 @@
-""""""
+"""The market: shops and what they offer, a lane a sector (PROTOCOL.md section 11)."""

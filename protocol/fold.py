@@ -1,0 +1,351 @@
+"""The fold: from lanes to state, the same for node and auditor (PROTOCOL.md section 16).
+
+State is a function of a cut. Lanes may be fed in any order and in any portions: equal cuts give equal states,
+byte for byte. The fold knows no kind; it decodes, keeps each lane's clock, checks who speaks, and hands the
+record to the step of its kind.
+
+    fold = Fold(DictState(), entries)
+    folded = fold.feed(Lane(community, "charter"), epoch=0, start=0, entries=[...])
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from protocol.encoding import encode
+from protocol.errors import ProtocolError, RecordVoid
+from protocol.lanes import BODY_TYPES, KINDS, STATE_TABLES
+from protocol.lanes.charter.identity import OPENING_KINDS, Seal
+from protocol.lanes.charter.members import verify_author
+from protocol.lanes.kind import CHARTER, Entry, Key, Lane, Position, Put, Reader, RecordKind, Tables, Waiting
+from protocol.limits import INSTANT_RECORDS_MAX
+from protocol.log.merkle import leaf_hash
+from protocol.log.record import Record, decode_record
+from protocol.waiting import (
+    ARRIVAL_ORDER_TABLES,
+    Pending,
+    State,
+    awaiting_queue,
+    dequeue,
+    enqueue,
+    first_of,
+    subject_queue,
+)
+from protocol.waiting import TABLES as WAITING_TABLES
+
+
+class LaneClock(msgspec.Struct):
+    """How far a lane is folded, and what its next record has to follow.
+
+    `instant` holds the ids of the admitted records that share the newest time: an earlier record cannot be
+    repeated later than that, because its time would run backwards.
+    """
+
+    epoch: int = 0
+    size: int = 0
+    time_ms: int = 0
+    charter_size: int = 0
+    instant: list[bytes] = []
+
+
+class Void(msgspec.Struct, frozen=True):
+    """A record without effect, kept as evidence, and the code of why."""
+
+    record_id: bytes
+    code: str
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """A well-formed record of a kind that this version does not know: shown, never counted."""
+
+    record_id: bytes
+    kind: str
+
+
+TABLES: Tables = {
+    **STATE_TABLES,
+    **WAITING_TABLES,
+    "lane_clock": LaneClock,
+    "void": Void,
+    "unknown": Unknown,
+}
+
+Status = Literal["applied", "pending", "unknown", "void"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record that did not simply take effect."""
+
+    position: Position
+    record_id: bytes
+    status: Status
+    code: str | None = None
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Folded:
+    """What one feed did.
+
+    `consumed` entries are folded, of which `applied` took effect (woken ones of other lanes included);
+    `outcomes` names the others. `stalled_on` is the charter position that the next entry waits for.
+    """
+
+    consumed: int = 0
+    applied: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+    stalled_on: Position | None = None
+
+
+class Entries(Protocol):
+    """Where the fold reads a pending record again: its bytes stay in the lane."""
+
+    def entry(self, position: Position) -> bytes:
+        """Return the original bytes at `position`, which was fed before."""
+
+
+class DictState:
+    """The state in a dict, for tests and small audits."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.rows: dict[tuple[str, Key], Any] = {}
+
+    def get(self, table: str, key: Key) -> Any:
+        """Return the struct at `key`, or None."""
+        return self.rows.get((table, key))
+
+    def put(self, table: str, key: Key, value: msgspec.Struct) -> None:
+        """Set one key."""
+        self.rows[table, key] = value
+
+    def remove(self, table: str, key: Key) -> None:
+        """Take one key out; it may be absent."""
+        self.rows.pop((table, key), None)
+
+    def is_settled(self, position: Position) -> bool:
+        """Whether the entry at `position` is folded and not pending."""
+        return is_settled(self, position)
+
+    def dump(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """Yield (table, canonical key, canonical value), sorted: equal cuts dump equal bytes."""
+        rows = ((table, encode(list(key)), encode(value)) for (table, key), value in self.rows.items())
+        yield from sorted(row for row in rows if row[0] not in ARRIVAL_ORDER_TABLES)
+
+
+def is_settled(read: Reader, position: Position) -> bool:
+    """Whether the entry at `position` is folded, with or without effect; one that waits is not."""
+    clock: LaneClock | None = read.get("lane_clock", (position.community, position.lane))
+    if clock is None or (position.epoch, position.index) >= (clock.epoch, clock.size):
+        return False
+    return read.get("pending", position) is None
+
+
+class RebuildNeededError(Exception):
+    """A successor note sealed less than what is folded already: the views have to be made anew."""
+
+
+class Fold:
+    """The machine: feed it lanes, it writes the state."""
+
+    def __init__(
+        self,
+        state: State,
+        entries: Entries,
+        kinds: Mapping[str, RecordKind] = KINDS,
+        *,
+        checks_authors: bool = True,
+    ) -> None:
+        """Take the state to write, and where to read pending entries again.
+
+        `checks_authors` off skips the members' signatures, for an audit that counts them elsewhere.
+        """
+        self._state = state
+        self._entries = entries
+        self._kinds = kinds
+        self._checks_authors = checks_authors
+
+    def folded_size(self, lane: Lane) -> tuple[int, int]:
+        """Return (epoch, size): what of `lane` is folded."""
+        clock = self._clock(lane)
+        return clock.epoch, clock.size
+
+    def seal(self, community: bytes, epoch: int, lanes: Mapping[str, tuple[int, bytes]]) -> None:
+        """Close `epoch` as a verified successor note says: size and root of every lane (section 9.3)."""
+        for name, (size, root) in lanes.items():
+            clock = self._clock(Lane(community, name))
+            if (clock.epoch, clock.size) > (epoch, size):
+                raise RebuildNeededError
+            self._state.put("seal", (community, epoch, name), Seal(size, root))
+
+    def feed(self, lane: Lane, *, epoch: int, start: int, entries: Sequence[bytes]) -> Folded:
+        """Fold `entries`, which stand in `lane` of `epoch` from index `start` on.
+
+        They begin where the fold of the lane stands. Stops early where an entry stands under a charter size
+        that the charter's cut does not reach; feed the rest again when the charter has grown.
+        """
+        folded = Folded()
+        clock = self._begin(lane, epoch, start)
+        for raw in entries:
+            position = Position(*lane, epoch, clock.size)
+            try:
+                record = self._admit(position, raw, clock, folded)
+            except Waiting as waiting:
+                folded.stalled_on = waiting.position
+                break
+            clock.size += 1
+            folded.consumed += 1
+            self._state.put("lane_clock", lane, clock)
+            if record is None or self._apply(Entry(position, record), folded):
+                self._wake(position, folded)
+        return folded
+
+    def _clock(self, lane: Lane) -> LaneClock:
+        clock = self._state.get("lane_clock", lane)
+        return msgspec.structs.replace(clock, instant=list(clock.instant)) if clock else LaneClock()
+
+    def _begin(self, lane: Lane, epoch: int, start: int) -> LaneClock:
+        clock = self._clock(lane)
+        if epoch == clock.epoch + 1 and start == 0:
+            seal = self._state.get("seal", (lane.community, clock.epoch, lane.name))
+            if clock.size == (seal.size if seal else 0):
+                clock.epoch, clock.size, clock.charter_size = epoch, 0, 0
+        assert (epoch, start) == (clock.epoch, clock.size), "a lane is fed from where its fold stands"
+        return clock
+
+    def _admit(self, position: Position, raw: bytes, clock: LaneClock, folded: Folded) -> Record | None:
+        """Return the record when its bytes and its lane's clock allow it, else note it as void."""
+        record_id = leaf_hash(raw)
+        try:
+            seal = self._state.get("seal", (position.community, position.epoch, position.lane))
+            if seal and position.index >= seal.size:
+                raise RecordVoid("beyond_seal")
+            record = decode_record(raw, BODY_TYPES)
+            self._advance(record, position, clock)
+        except ProtocolError as error:
+            self._note_void(position, record_id, error, folded)
+            return None
+        return record
+
+    def _advance(self, record: Record, position: Position, clock: LaneClock) -> None:
+        """Check the lane's clock and move it on; raise `Waiting` where the charter lags behind."""
+        if record.time_ms < clock.time_ms:
+            raise RecordVoid("time_decreased")
+        if record.charter_size < clock.charter_size:
+            raise RecordVoid("charter_size_decreased")
+        if position.lane == CHARTER:
+            if record.charter_size:
+                raise RecordVoid("charter_size_refused", "it is 0 in the charter itself")
+        else:
+            self._check_charter_reached(record, position)
+        instant = clock.instant if record.time_ms == clock.time_ms else []
+        if record.record_id in instant:
+            raise RecordVoid("record_repeated")
+        if len(instant) >= INSTANT_RECORDS_MAX:
+            raise RecordVoid("instant_full")
+        clock.time_ms, clock.charter_size = record.time_ms, record.charter_size
+        clock.instant = [*instant, record.record_id]
+
+    def _check_charter_reached(self, record: Record, position: Position) -> None:
+        charter = self._state.get("lane_clock", (position.community, CHARTER)) or LaneClock()
+        if charter.epoch > position.epoch:
+            seal = self._state.get("seal", (position.community, position.epoch, CHARTER))
+            if record.charter_size > seal.size:
+                raise RecordVoid("charter_size_refused", "beyond what the epoch's charter came to")
+        elif (charter.epoch, charter.size) < (position.epoch, record.charter_size):
+            raise Waiting(Position(position.community, CHARTER, position.epoch, record.charter_size - 1))
+
+    def _apply(self, entry: Entry, folded: Folded) -> bool:
+        """Let the record take effect; return whether it is settled (False: it waits)."""
+        kind = self._kinds.get(entry.record.kind)
+        if kind is None:
+            self._note_unknown(entry, folded)
+            return True
+        queue = self._subject_queue(kind, entry)
+        if queue is not None and first_of(self._state, queue) is not None:
+            self._note_pending(entry, None, folded)
+            enqueue(self._state, queue, entry.position)
+            return False
+        if self._try_step(kind, entry, folded):
+            return True
+        if queue is not None:
+            enqueue(self._state, queue, entry.position)
+        return False
+
+    def _try_step(self, kind: RecordKind, entry: Entry, folded: Folded) -> bool:
+        try:
+            self._check_place(kind, entry)
+            if self._checks_authors:
+                verify_author(self._state, entry, kind.member_role)
+            changes = kind.step(self._state, entry)
+        except Waiting as waiting:
+            self._note_pending(entry, waiting.position, folded)
+            enqueue(self._state, awaiting_queue(waiting.position), entry.position)
+            return False
+        except ProtocolError as error:
+            self._note_void(entry.position, entry.record.record_id, error, folded)
+            return True
+        for change in changes:
+            if isinstance(change, Put):
+                self._state.put(change.table, change.key, change.value)
+            else:
+                self._state.remove(change.table, change.key)
+        folded.applied += 1
+        return True
+
+    def _check_place(self, kind: RecordKind, entry: Entry) -> None:
+        position = entry.position
+        if not kind.is_at_home(position.lane):
+            raise RecordVoid("kind_not_of_lane", f"{kind.name} in {position.lane}")
+        opened = self._state.get("opened_lane", (position.community, position.lane))
+        is_open = opened is not None and opened.epoch == position.epoch
+        if not is_open and kind.name not in OPENING_KINDS:
+            raise RecordVoid("lane_not_opened")
+
+    def _wake(self, position: Position, folded: Folded) -> None:
+        """Resume all that waited for `position`, and what waited for them in turn."""
+        settled = [position]
+        while settled:
+            queue = awaiting_queue(settled.pop())
+            while (waiter := dequeue(self._state, queue)) is not None:
+                settled += self._resume(waiter, folded)
+
+    def _resume(self, position: Position, folded: Folded) -> list[Position]:
+        """Try a pending record again, then those behind it; return the positions that are settled now."""
+        settled: list[Position] = []
+        current: Position | None = position
+        while current is not None:
+            entry = Entry(current, decode_record(self._entries.entry(current), BODY_TYPES))
+            kind = self._kinds[entry.record.kind]
+            self._state.remove("pending", current)
+            if not self._try_step(kind, entry, folded):
+                return settled
+            settled.append(current)
+            queue = self._subject_queue(kind, entry)
+            if queue is None:
+                return settled
+            dequeue(self._state, queue)
+            current = first_of(self._state, queue)
+        return settled
+
+    def _subject_queue(self, kind: RecordKind, entry: Entry) -> Key | None:
+        if kind.subject is None:
+            return None
+        lane = Lane(entry.position.community, entry.position.lane)
+        return subject_queue(lane, kind.subject(entry.record.body))
+
+    def _note_void(self, position: Position, record_id: bytes, error: ProtocolError, folded: Folded) -> None:
+        self._state.put("void", position, Void(record_id, error.code))
+        folded.outcomes.append(Outcome(position, record_id, "void", error.code, error.detail))
+
+    def _note_unknown(self, entry: Entry, folded: Folded) -> None:
+        record = entry.record
+        self._state.put("unknown", entry.position, Unknown(record.record_id, record.kind))
+        folded.outcomes.append(Outcome(entry.position, record.record_id, "unknown"))
+
+    def _note_pending(self, entry: Entry, waits_for: Position | None, folded: Folded) -> None:
+        self._state.put("pending", entry.position, Pending(entry.record.record_id, waits_for))
+        folded.outcomes.append(Outcome(entry.position, entry.record.record_id, "pending"))

@@ -1,0 +1,212 @@
+"""One record of a lane: the seven-element array, its id and its signature (PROTOCOL.md section 8).
+
+    raw = encode_record("peer.vouched", PeerVouched(...), time_ms=1_700_000_000_000)
+    record = decode_record(raw, BODY_TYPES)
+
+Decoding has two ways with one result. The quick way lets msgspec build the typed body and encodes it again:
+when that gives the same bytes, they were canonical. Everything else goes the slow way, which scans the
+untyped value and knows which code to refuse it with. A test holds the two against each other.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from protocol.encoding import check_types, decode, encode
+from protocol.errors import EncodingError, RecordVoid
+from protocol.limits import (
+    ATTRIBUTE_NAME_BYTES_MAX,
+    ATTRIBUTES_BYTES_MAX,
+    ATTRIBUTES_MAX,
+    INTEGER_MAX,
+    KIND_BYTES_MAX,
+    RECORD_BYTES_MAX,
+)
+from protocol.log.merkle import leaf_hash
+
+FORMAT = 1
+MEMBER_SIGNATURE_DOMAIN = b"wildgrass/v1/member-record\n"
+_RECORD_LENGTH = 7
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What every record body derives from: absent fields are omitted keys, unknown keys are refused."""
+
+
+class Envelope(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+    """The record as it stands in the lane, with its body still in bytes."""
+
+    format: int
+    kind: str
+    time_ms: int
+    charter_size: int
+    author: bytes | None
+    body: msgspec.Raw
+    signature: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One decoded record. `body` is a struct where the kind is known, else the plain value.
+
+    `record_id` is the 32-byte RFC 6962 leaf hash of `raw`, the original bytes.
+    """
+
+    kind: str
+    time_ms: int
+    charter_size: int
+    author: bytes | None
+    body: Any
+    signature: bytes | None
+    record_id: bytes
+    raw: bytes
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version understands the kind."""
+        return isinstance(self.body, Body)
+
+
+class BodyType:
+    """A body struct with its compiled decoder, and whether attributes have to be looked at."""
+
+    __slots__ = ("decode", "has_attributes", "struct")
+
+    def __init__(self, struct: type[Body]) -> None:
+        """Take the struct of one kind."""
+        self.struct = struct
+        self.decode: Callable[[msgspec.Raw | bytes], Body] = msgspec.msgpack.Decoder(struct).decode
+        self.has_attributes = "attributes" in struct.__struct_fields__
+
+
+_decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
+
+
+def encode_record(
+    kind: str,
+    body: Body,
+    *,
+    time_ms: int,
+    charter_size: int = 0,
+    author: bytes | None = None,
+    signature: bytes | None = None,
+) -> bytes:
+    """Return the leaf bytes of a record."""
+    return encode([FORMAT, kind, time_ms, charter_size, author, body, signature])
+
+
+def decode_record(raw: bytes, body_types: Mapping[str, BodyType]) -> Record:
+    """Return the record in `raw`, or raise `EncodingError` or `RecordVoid` with the code of what is wrong."""
+    return _decode_quickly(raw, body_types) or _decode_slowly(raw, body_types)
+
+
+def member_message(
+    community: bytes, lane: str, charter_size: int, kind: str, time_ms: int, author: bytes, body: Body
+) -> bytes:
+    """Return the bytes that a member signs: who, where, under which charter, what and when."""
+    return MEMBER_SIGNATURE_DOMAIN + encode([community, lane, charter_size, kind, time_ms, author, body])
+
+
+def _decode_quickly(raw: bytes, body_types: Mapping[str, BodyType]) -> Record | None:
+    if len(raw) > RECORD_BYTES_MAX:
+        return None
+    try:
+        envelope = _decode_envelope(raw)
+        body_type = body_types.get(envelope.kind)
+        if body_type is None or not _is_envelope_legal(envelope) or encode(envelope) != raw:
+            return None
+        body = body_type.decode(envelope.body)
+        if encode(body) != bytes(envelope.body):
+            return None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if body_type.has_attributes:
+        _check_attributes(body)
+    return Record(
+        envelope.kind,
+        envelope.time_ms,
+        envelope.charter_size,
+        envelope.author,
+        body,
+        envelope.signature,
+        leaf_hash(raw),
+        raw,
+    )
+
+
+def _is_envelope_legal(envelope: Envelope) -> bool:
+    return (
+        envelope.format == FORMAT
+        and len(envelope.kind.encode()) <= KIND_BYTES_MAX
+        and 0 <= envelope.time_ms <= INTEGER_MAX
+        and 0 <= envelope.charter_size <= INTEGER_MAX
+        and (envelope.author is None) == (envelope.signature is None)
+    )
+
+
+def _decode_slowly(raw: bytes, body_types: Mapping[str, BodyType]) -> Record:
+    value = decode(raw, bytes_max=RECORD_BYTES_MAX)
+    if not isinstance(value, list) or not value:
+        raise RecordVoid("record_shape", "not an array")
+    if value[0] != FORMAT or isinstance(value[0], bool):
+        raise RecordVoid("format_unknown", f"format {value[0]!r}")
+    if len(value) != _RECORD_LENGTH:
+        raise RecordVoid("record_shape", f"{len(value)} elements, not {_RECORD_LENGTH}")
+    try:
+        envelope = msgspec.convert([*value[:5], msgspec.Raw(), value[6]], Envelope)
+    except msgspec.ValidationError as error:
+        raise RecordVoid("record_shape", str(error)) from error
+    if not _is_envelope_legal(envelope):
+        raise RecordVoid("record_shape", "a field of the record is out of bounds")
+    return Record(
+        envelope.kind,
+        envelope.time_ms,
+        envelope.charter_size,
+        envelope.author,
+        _convert_body(value[5], body_types.get(envelope.kind)),
+        envelope.signature,
+        leaf_hash(raw),
+        raw,
+    )
+
+
+def _convert_body(value: Any, body_type: BodyType | None) -> Any:
+    if body_type is None:
+        return value
+    try:
+        body = msgspec.convert(value, body_type.struct)
+    except msgspec.ValidationError as error:
+        raise RecordVoid("body_refused", str(error)) from error
+    if encode(body) != encode(value):
+        raise RecordVoid("body_refused", "a field is written out that has to be left out")
+    if body_type.has_attributes:
+        _check_attributes(body)
+    return body
+
+
+def _check_attributes(body: Body) -> None:
+    attributes = getattr(body, "attributes", msgspec.UNSET)
+    if attributes is msgspec.UNSET:
+        return
+    check_types(attributes, depth=2)
+    if not 0 < len(attributes) <= ATTRIBUTES_MAX:
+        raise RecordVoid("body_refused", f"{len(attributes)} attributes, 1 to {ATTRIBUTES_MAX} allowed")
+    if any(not 0 < len(name.encode()) <= ATTRIBUTE_NAME_BYTES_MAX for name in attributes):
+        raise RecordVoid("body_refused", f"an attribute's name is not 1 to {ATTRIBUTE_NAME_BYTES_MAX} bytes")
+    if len(encode(attributes)) > ATTRIBUTES_BYTES_MAX:
+        raise RecordVoid("body_refused", f"attributes are larger than {ATTRIBUTES_BYTES_MAX} bytes")
+
+
+__all__ = [
+    "FORMAT",
+    "Body",
+    "BodyType",
+    "EncodingError",
+    "Envelope",
+    "Record",
+    "decode_record",
+    "encode_record",
+    "member_message",
+]

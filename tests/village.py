@@ -1,0 +1,151 @@
+"""Communities in memory, for tests: keys from a word, a clock that is told, lanes as lists of entries.
+
+    shop, home = Village("shop"), Village("home")
+    shop.adopt(POLICY); placed = home.place(shop); shop.say("trade", "order.accepted", ...)
+    fold_all(shop, home)
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from protocol.amounts.split import Policy, Share, TaxTotal, policy_id
+from protocol.fold import DictState, Fold, Folded
+from protocol.identity.genesis import make_genesis
+from protocol.identity.keys import SigningKey, log_key_hash
+from protocol.lanes import BODY_TYPES, KINDS
+from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Lane, Position, Reference
+from protocol.lanes.ledger.postings import posting_for
+from protocol.lanes.trade.orders import OrderKey, OrderPlaced
+from protocol.log.merkle import leaf_hash
+from protocol.log.record import decode_record, encode_record
+
+START_MS = 1_760_000_000_000
+MARKET = "market/food"
+POLICY = Policy(
+    base="net",
+    shares=(
+        Share(role="seller_community", beneficiary="seller_community", share_bp=300),
+        Share(role="buyer_community", beneficiary="buyer_community", share_bp=250),
+        Share(role="commons", beneficiary="seller_community", share_bp=50),
+    ),
+    same_community="to_seller_community",
+    tax_remitter="seller",
+)
+
+
+def seed(word: str) -> bytes:
+    return sha256(word.encode()).digest()
+
+
+def object_id(word: str) -> bytes:
+    return seed(word)[:16]
+
+
+class Village:
+    """One community: says records into its own lanes."""
+
+    def __init__(self, name: str, lanes: Sequence[str] = (MARKET, TRADE, LEDGER)) -> None:
+        self.name = name
+        self.now_ms = START_MS
+        self.log = SigningKey(seed(name + " log"))
+        self.witness = SigningKey(seed(name + " witness"))
+        self.transport = SigningKey(seed(name + " transport"))
+        self.recovery = SigningKey(seed(name + " recovery"))
+        self.next_log = SigningKey(seed(name + " next"))
+        self.entries: dict[str, list[bytes]] = {}
+        sealing = X25519PrivateKey.from_private_bytes(seed(name + " sealing")).public_key()
+        genesis = make_genesis(
+            name={"en": name},
+            currency="EUR",
+            log=self.log,
+            witness=self.witness,
+            transport=self.transport,
+            sealing_key=sealing.public_bytes_raw(),
+            next_log_key_hash=log_key_hash(self.next_log.public),
+            recovery=[self.recovery],
+            recovery_threshold=1,
+        )
+        self.community = leaf_hash(encode_record("community.founded", genesis, time_ms=START_MS))
+        self.append(CHARTER, encode_record("community.founded", genesis, time_ms=START_MS))
+        for lane in lanes:
+            self.say(CHARTER, "lane.declared", lane=lane, visibility="public")
+            self.say(lane, "lane.opened", lane=lane)
+
+    def append(self, lane: str, raw: bytes) -> Reference:
+        entries = self.entries.setdefault(lane, [])
+        entries.append(raw)
+        return Reference(self.community, lane, 0, len(entries) - 1, leaf_hash(raw))
+
+    def say(self, lane: str, kind: str, /, **fields: Any) -> Reference:
+        """Append one record of the community itself, a millisecond after the one before."""
+        self.now_ms += 1
+        charter_size = 0 if lane == CHARTER else len(self.entries[CHARTER])
+        body = KINDS[kind].body(**fields)
+        return self.append(lane, encode_record(kind, body, time_ms=self.now_ms, charter_size=charter_size))
+
+    def adopt(self, policy: Policy = POLICY) -> None:
+        self.say(CHARTER, "policy.adopted", policy=policy, adopted_by="founder")
+
+    def place(self, seller: "Village", order: str = "order", **fields: Any) -> Reference:
+        """Place an order of 107.00 EUR with 7 % tax inside, under `POLICY`."""
+        placed: dict[str, Any] = {
+            "order_id": object_id(order),
+            "seller": seller.community,
+            "currency": "EUR",
+            "totals": [TaxTotal(tax_class="food", rate_bp=700, gross_minor=10_700)],
+            "policy": policy_id(POLICY),
+            "lines": [seed(order + " line")],
+            "details": seed(order + " details"),
+            "collector": "seller",
+            "respond_by_ms": self.now_ms + 86_400_000,
+            "witnesses": [],
+            "threshold": 0,
+            "mediators": [],
+        }
+        return self.say(TRADE, "order.placed", **{**placed, **fields})
+
+    def key(self, order: str = "order") -> OrderKey:
+        return OrderKey(self.community, object_id(order))
+
+    def post(self, move: Reference, *others: "Village", **changed: Any) -> Reference:
+        """Post what this community owes for `move`, with fields changed on demand."""
+        state, _ = fold_all(self, *others)
+        found = state.get("move", move.position)
+        placement = state.get("placement", (found.order.buyer, found.order.order_id))
+        posting = posting_for(found, placement, self.community, move)
+        fields = {name: getattr(posting, name) for name in posting.__struct_fields__}
+        return self.say(LEDGER, "posting.made", **{**fields, **changed})
+
+
+class VillageEntries:
+    """Reads entries again, as the fold asks for them."""
+
+    def __init__(self, villages: Iterable[Village]) -> None:
+        self._villages = {village.community: village for village in villages}
+
+    def entry(self, position: Position) -> bytes:
+        return self._villages[position.community].entries[position.lane][position.index]
+
+
+def fold_all(*villages: Village, lanes: Sequence[tuple[Village, str]] = ()) -> tuple[DictState, list[Folded]]:
+    """Fold all lanes, or those named in that order, to the end; return the state and what each feed did."""
+    state = DictState()
+    fold = Fold(state, VillageEntries(villages))
+    order = lanes or [(village, lane) for village in villages for lane in village.entries]
+    folded = [
+        fold.feed(Lane(village.community, lane), epoch=0, start=0, entries=village.entries[lane])
+        for village, lane in order
+    ]
+    return state, folded
+
+
+def codes(folded: Iterable[Folded]) -> list[str | None]:
+    """Return the codes of all void records, in the order in which they were met."""
+    return [outcome.code for part in folded for outcome in part.outcomes if outcome.status == "void"]
+
+
+def kind_of(raw: bytes) -> str:
+    return decode_record(raw, BODY_TYPES).kind
