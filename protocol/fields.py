@@ -1,53 +1,49 @@
-"""Shapes that bodies of several rooms share: language maps, plain texts, attributes (PROTOCOL.md section 8).
+"""Field types that policies and genesis share with the record bodies above them (PROTOCOL.md section 8).
 
-They check values that are already canonical MessagePack; a failure voids the record that carries them.
-
-    check_language_map({"en": "Greengrocer", "zh-Hans": "菜铺"}, bytes_max=TITLE_BYTES_MAX)
+terms: Text | UnsetType = UNSET
 """
 
-import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from protocol.encoding import encode
+from msgspec import Meta
+
+from protocol.encoding import check_types, encode
 from protocol.errors import RecordVoid
 from protocol.limits import (
     ATTRIBUTE_NAME_BYTES_MAX,
     ATTRIBUTES_BYTES_MAX,
     ATTRIBUTES_MAX,
+    LANGUAGE_TAG_CHARACTERS_MAX,
     LANGUAGES_MAX,
+    TEXT_CHARACTERS_MAX,
+    TITLE_CHARACTERS_MAX,
 )
 
-_LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # everything below space but the newline, and C1
+LanguageTag = Annotated[
+    str,
+    Meta(pattern=r"\A[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", max_length=LANGUAGE_TAG_CHARACTERS_MAX),
+]
+Title = Annotated[
+    dict[LanguageTag, Annotated[str, Meta(min_length=1, max_length=TITLE_CHARACTERS_MAX)]],
+    Meta(min_length=1, max_length=LANGUAGES_MAX),
+]
+Text = Annotated[
+    dict[LanguageTag, Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_MAX)]],
+    Meta(min_length=1, max_length=LANGUAGES_MAX),
+]
+Attributes = dict[str, Any]
 
 
-def check_language_map(texts: Mapping[str, str], *, bytes_max: int) -> None:
-    """Refuse a map that is not 1 to `LANGUAGES_MAX` BCP 47 tags in canonical case, each with a plain text."""
-    if not 1 <= len(texts) <= LANGUAGES_MAX:
-        raise RecordVoid("languages_out_of_range", f"{len(texts)} languages")
-    for tag, text in texts.items():
-        if _LANGUAGE_TAG.fullmatch(tag) is None:
-            raise RecordVoid("language_tag_malformed", repr(tag[:40]))
-        check_text(text, bytes_max=bytes_max)
+def check_attributes(attributes: Mapping[str, Any], *, depth: int) -> None:
+    """Refuse attributes that are empty, too many, too large, of a refused type, or with a name out of bounds.
 
-
-def check_text(text: str, *, bytes_max: int) -> None:
-    """Refuse a text that is empty, longer than `bytes_max` in UTF-8, or holds controls but newlines."""
-    size = len(text.encode())
-    if not 1 <= size <= bytes_max:
-        raise RecordVoid("text_out_of_range", f"{size} bytes, 1 to {bytes_max} allowed")
-    if _CONTROL.search(text) is not None:
-        raise RecordVoid("text_control_character")
-
-
-def check_attributes(attributes: Mapping[str, Any]) -> None:
-    """Refuse an attributes map that is empty, too many, too large, or has a name too long or empty."""
-    if not 1 <= len(attributes) <= ATTRIBUTES_MAX:
-        raise RecordVoid("attributes_out_of_range", f"{len(attributes)} attributes")
-    for name in attributes:
-        if not 1 <= len(name.encode()) <= ATTRIBUTE_NAME_BYTES_MAX:
-            raise RecordVoid("attributes_out_of_range", f"the name {name[:40]!r}")
-    size = len(encode(attributes))
-    if size > ATTRIBUTES_BYTES_MAX:
-        raise RecordVoid("attributes_out_of_range", f"{size} bytes, at most {ATTRIBUTES_BYTES_MAX}")
+    `depth` is how many maps and arrays of the record surround them. Raises `EncodingError` or `RecordVoid`.
+    """
+    check_types(attributes, depth=depth)
+    if not 0 < len(attributes) <= ATTRIBUTES_MAX:
+        raise RecordVoid("body_refused", f"{len(attributes)} attributes, 1 to {ATTRIBUTES_MAX} allowed")
+    if any(not 0 < len(name.encode()) <= ATTRIBUTE_NAME_BYTES_MAX for name in attributes):
+        raise RecordVoid("body_refused", f"an attribute's name is not 1 to {ATTRIBUTE_NAME_BYTES_MAX} bytes")
+    if len(encode(attributes)) > ATTRIBUTES_BYTES_MAX:
+        raise RecordVoid("body_refused", f"attributes are larger than {ATTRIBUTES_BYTES_MAX} bytes")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -19,14 +19,13 @@ from protocol.amounts.money import check_amount, check_currency
 from protocol.amounts.rounding import divide_half_even, largest_remainder
 from protocol.encoding import encode
 from protocol.errors import AmountError
-from protocol.fields import check_attributes, check_language_map
+from protocol.fields import Attributes, Text, check_attributes
 from protocol.limits import (
     AMOUNT_MINOR_MAX,
     BASIS_POINTS,
     FIXED_CURRENCIES_MAX,
     SHARES_MAX,
     TAX_CLASSES_MAX,
-    TEXT_BYTES_MAX,
 )
 
 Side = Literal["seller", "buyer"]
@@ -36,6 +35,7 @@ TAX_ROLE = "tax"
 
 _TAX_CLASS = re.compile(r"[a-z0-9_]{1,32}")
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_POLICY_ATTRIBUTES_DEPTH = 3  # record, body, policy
 
 
 class TaxTotal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,21 +91,19 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     shares: tuple[Share, ...]
     same_community: Literal["keep", "to_seller_community", "to_seller"]
     tax_remitter: Literal["seller", "collector"]
-    terms: dict[str, str] | UnsetType = UNSET
-    attributes: dict[str, Any] | UnsetType = UNSET
+    terms: Text | UnsetType = UNSET
+    attributes: Attributes | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        """Raise `AmountError` for repeated roles or too large shares, `RecordVoid` for malformed texts."""
+        """Raise `AmountError` for repeated roles or too large shares; attributes as in section 8."""
         if len(self.shares) > SHARES_MAX:
             raise AmountError("shares_too_many", f"{len(self.shares)} shares, at most {SHARES_MAX}")
         if len({share.role for share in self.shares}) < len(self.shares):
             raise AmountError("role_repeated")
         if sum(_weights(self)) > BASIS_POINTS:
             raise AmountError("shares_exceed_whole", f"{sum(_weights(self))} basis points")
-        if self.terms is not UNSET:
-            check_language_map(self.terms, bytes_max=TEXT_BYTES_MAX)
         if self.attributes is not UNSET:
-            check_attributes(self.attributes)
+            check_attributes(self.attributes, depth=_POLICY_ATTRIBUTES_DEPTH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +121,10 @@ def policy_id(policy: Policy) -> bytes:
 
 
 def check_totals(totals: Sequence[TaxTotal]) -> int:
-    """Return the gross of all classes; refuse a wrong number of them, a repeated one, or too large a sum."""
+    """Return the gross of all classes; refuse too few or many, a repeated (class, rate), too large a sum."""
     if not 1 <= len(totals) <= TAX_CLASSES_MAX:
         raise AmountError("tax_classes_out_of_range", f"{len(totals)} tax classes")
-    if len({total.tax_class for total in totals}) < len(totals):
+    if len({(total.tax_class, total.rate_bp) for total in totals}) < len(totals):
         raise AmountError("tax_class_repeated")
     gross_minor = sum(total.gross_minor for total in totals)
     check_amount(gross_minor)

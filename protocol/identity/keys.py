@@ -9,6 +9,7 @@ key: the encoding of A is canonical, A has no small order, S < L, and R is compa
 """
 
 from base64 import b32decode, b32encode
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -52,6 +53,11 @@ def from_base32(text: str, bytes_count: int) -> bytes:
     if to_base32(raw) != text:
         raise IdentityError("id_malformed", "not the one spelling of this id")
     return raw
+
+
+def log_key_hash(public: bytes) -> bytes:
+    """Return the 32 bytes by which a genesis or successor note commits to a log key not in use yet."""
+    return sha256(b"wildgrass/v1/next-log-key\n" + public).digest()
 
 
 class SigningKey:

@@ -88,7 +88,7 @@ def wrap_key(content_key: bytes, promised: bytes, reader_public: bytes) -> bytes
 
 
 def unwrap_key(wrapped: bytes, promised: bytes, reader: ReaderKey) -> bytes:
-    """Return the 32-byte content key; raise `SealingError` if it was wrapped for another reader or payload."""
+    """Return the 32-byte content key; raise `SealingError` if it is for another reader or payload."""
     if len(wrapped) != WRAPPED_KEY_BYTES:
         raise SealingError("wrapped_key_not_opened", f"{len(wrapped)} bytes instead of {WRAPPED_KEY_BYTES}")
     try:
