@@ -78,11 +78,11 @@ _IDENTITY = {
     "signature_invalid": "A signature does not hold: altered, or signed by another key. Get it again.",
     "key_repeated": "One key stands in two places. Make a separate key for each purpose.",
     "proof_invalid": "A key of the genesis is not proven by its holder. Let every key sign it.",
-    "recovery_set_refused": "The recovery keys cannot be used: give 1 to 16, and a threshold that they can meet.",
+    "recovery_set_refused": "The recovery keys cannot be used. Give 1 to 16 and a threshold they can meet.",
     "entropy_out_of_range": "The recovery words carry too little or too much. Enter 12 to 24 words.",
     "successor_malformed": "The successor note is not well written. Fetch it again, from another node.",
     "successor_mismatch": "The successor note is for another community or epoch. Fetch the one that follows.",
-    "successor_not_authorised": "Neither the announced key nor enough recovery keys signed the successor note. "
+    "successor_not_authorised": "The successor note lacks the announced key and enough recovery keys. "
     "Do not follow it.",
 }
 

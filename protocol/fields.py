@@ -11,14 +11,23 @@ from msgspec import Meta
 from protocol.encoding import check_types, encode
 from protocol.errors import RecordVoid
 from protocol.limits import (
+    AMOUNT_MINOR_MAX,
     ATTRIBUTE_NAME_BYTES_MAX,
     ATTRIBUTES_BYTES_MAX,
     ATTRIBUTES_MAX,
+    INTEGER_MAX,
     LANGUAGE_TAG_CHARACTERS_MAX,
     LANGUAGES_MAX,
+    REASON_CHARACTERS_MAX,
     TEXT_CHARACTERS_MAX,
     TITLE_CHARACTERS_MAX,
+    TREE_SIZE_MAX,
 )
+
+Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
+PublicKey = Annotated[bytes, Meta(min_length=32, max_length=32)]
+CommunityId = Annotated[bytes, Meta(min_length=32, max_length=32)]
+ObjectId = Annotated[bytes, Meta(min_length=16, max_length=16)]
 
 LanguageTag = Annotated[
     str,
@@ -32,7 +41,14 @@ Text = Annotated[
     dict[LanguageTag, Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_MAX)]],
     Meta(min_length=1, max_length=LANGUAGES_MAX),
 ]
+Reason = Annotated[str, Meta(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+Code = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,47}\Z")]
 Attributes = dict[str, Any]
+Milliseconds = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
+Size = Annotated[int, Meta(ge=0, le=TREE_SIZE_MAX)]
+AmountMinor = Annotated[int, Meta(ge=0, le=AMOUNT_MINOR_MAX)]
+SignedAmountMinor = Annotated[int, Meta(ge=-AMOUNT_MINOR_MAX, le=AMOUNT_MINOR_MAX)]
+Currency = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
 
 
 def check_attributes(attributes: Mapping[str, Any], *, depth: int) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.errors import RecordVoid
-from protocol.lanes.fields import CommunityId, Hash
+from protocol.fields import CommunityId, Hash
 from protocol.limits import EPOCH_MAX, TREE_SIZE_MAX
 from protocol.log.record import Body, Record
 
@@ -81,7 +81,7 @@ class Reader(Protocol):
         """Whether the entry at `position` is folded, with effect or without; pending ones are not."""
 
 
-class Waiting(Exception):  # noqa: N818  nothing is wrong: the rest has not arrived
+class Waiting(Exception):
     """The record cites `position`, which the cut does not reach or which is pending itself."""
 
     def __init__(self, position: Position) -> None:

@@ -14,12 +14,10 @@ from typing import Any
 
 import msgspec
 
-from protocol.encoding import check_types, decode, encode
-from protocol.errors import EncodingError, RecordVoid
+from protocol.encoding import decode, encode
+from protocol.errors import EncodingError, ProtocolError, RecordVoid
+from protocol.fields import check_attributes
 from protocol.limits import (
-    ATTRIBUTE_NAME_BYTES_MAX,
-    ATTRIBUTES_BYTES_MAX,
-    ATTRIBUTES_MAX,
     INTEGER_MAX,
     KIND_BYTES_MAX,
     RECORD_BYTES_MAX,
@@ -120,7 +118,7 @@ def _decode_quickly(raw: bytes, body_types: Mapping[str, BodyType]) -> Record | 
         body = body_type.decode(envelope.body)
         if encode(body) != bytes(envelope.body):
             return None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, ProtocolError):
         return None
     if body_type.has_attributes:
         _check_attributes(body)
@@ -190,13 +188,7 @@ def _check_attributes(body: Body) -> None:
     attributes = getattr(body, "attributes", msgspec.UNSET)
     if attributes is msgspec.UNSET:
         return
-    check_types(attributes, depth=2)
-    if not 0 < len(attributes) <= ATTRIBUTES_MAX:
-        raise RecordVoid("body_refused", f"{len(attributes)} attributes, 1 to {ATTRIBUTES_MAX} allowed")
-    if any(not 0 < len(name.encode()) <= ATTRIBUTE_NAME_BYTES_MAX for name in attributes):
-        raise RecordVoid("body_refused", f"an attribute's name is not 1 to {ATTRIBUTE_NAME_BYTES_MAX} bytes")
-    if len(encode(attributes)) > ATTRIBUTES_BYTES_MAX:
-        raise RecordVoid("body_refused", f"attributes are larger than {ATTRIBUTES_BYTES_MAX} bytes")
+    check_attributes(attributes, depth=2)
 
 
 __all__ = [

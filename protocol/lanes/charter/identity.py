@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from protocol.errors import RecordVoid
+from protocol.fields import Hash, Size
 from protocol.identity.genesis import Genesis, verify_genesis
-from protocol.lanes.fields import Hash, Size
 from protocol.lanes.kind import (
     CHARTER,
     LANE_NAMES,

@@ -6,8 +6,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.errors import RecordVoid
+from protocol.fields import ObjectId, PublicKey
 from protocol.identity.keys import is_signature_valid
-from protocol.lanes.fields import ObjectId, PublicKey
 from protocol.lanes.kind import (
     CHARTER,
     Change,

@@ -3,7 +3,7 @@
 import msgspec
 
 from protocol.errors import RecordVoid
-from protocol.lanes.fields import CommunityId
+from protocol.fields import CommunityId
 from protocol.lanes.kind import (
     CHARTER,
     Change,

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from protocol.amounts.split import Policy, policy_id
 from protocol.errors import RecordVoid
-from protocol.lanes.fields import Hash
+from protocol.fields import Hash
 from protocol.lanes.kind import (
     CHARTER,
     Change,

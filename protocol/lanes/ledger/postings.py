@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from protocol.amounts.entries import DUE, AccountEntry, account_entries
 from protocol.errors import RecordVoid
-from protocol.lanes.fields import Attributes, CommunityId, Currency
+from protocol.fields import Attributes, CommunityId, Currency
 from protocol.lanes.kind import LEDGER, Change, Entry, Put, Reader, RecordKind, Reference, Remove, Tables
 from protocol.lanes.trade.orders import Move, OrderKey, Placement, cited_move, sides_of
 from protocol.limits import ENTRIES_MAX

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from protocol.amounts.money import CURRENCY_EXPONENTS
 from protocol.amounts.quantity import UNIT_CODES
 from protocol.errors import RecordVoid
-from protocol.lanes.fields import AmountMinor, Attributes, Currency, Hash, ObjectId, Text, Title
+from protocol.fields import AmountMinor, Attributes, Currency, Hash, ObjectId, Text, Title
 from protocol.lanes.kind import Change, Entry, Put, Reader, RecordKind, Tables, require
 from protocol.lanes.market.shops import verify_keeper
 from protocol.limits import BASIS_POINTS, IMAGES_MAX, QUANTITY_SCALE_MAX

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.errors import RecordVoid
-from protocol.lanes.fields import Attributes, ObjectId, Text, Title
+from protocol.fields import Attributes, ObjectId, Text, Title
 from protocol.lanes.kind import Change, Entry, Put, Reader, RecordKind, Tables
 from protocol.limits import SHOP_KEEPERS_MAX
 from protocol.log.record import Body

@@ -14,8 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from protocol.amounts.money import CURRENCY_EXPONENTS
 from protocol.amounts.split import Allocation, Side, TaxTotal
 from protocol.errors import RecordVoid
-from protocol.lanes.charter.policies import require_policy
-from protocol.lanes.fields import (
+from protocol.fields import (
     Attributes,
     Code,
     CommunityId,
@@ -24,6 +23,7 @@ from protocol.lanes.fields import (
     Milliseconds,
     ObjectId,
 )
+from protocol.lanes.charter.policies import require_policy
 from protocol.lanes.kind import (
     TRADE,
     Change,
