@@ -19,7 +19,19 @@ from protocol.errors import ProtocolError, RecordVoid
 from protocol.lanes import BODY_TYPES, KINDS, STATE_TABLES
 from protocol.lanes.charter.identity import OPENING_KINDS, Seal
 from protocol.lanes.charter.members import verify_author
-from protocol.lanes.kind import CHARTER, Entry, Key, Lane, Position, Put, Reader, RecordKind, Tables, Waiting
+from protocol.lanes.kind import (
+    CHARTER,
+    Change,
+    Entry,
+    Key,
+    Lane,
+    Position,
+    Put,
+    Reader,
+    RecordKind,
+    Tables,
+    Waiting,
+)
 from protocol.limits import INSTANT_RECORDS_MAX
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import Record, decode_record
@@ -203,6 +215,29 @@ class Fold:
                 self._wake(position, folded)
         return folded
 
+    def append(self, lane: Lane, *, epoch: int, index: int, raw: bytes) -> Folded:
+        """Fold one record that is about to be written, and return what it woke.
+
+        Raises `ProtocolError` where it would be void, and `Waiting` where it would be pending; then nothing
+        has changed, and the record must not be written.
+        """
+        clock = self._begin(lane, epoch, index)
+        position = Position(*lane, epoch, index)
+        entry = Entry(position, decode_record(raw, BODY_TYPES))
+        kind = self._kinds[entry.record.kind]
+        self._advance(entry.record, position, clock)
+        queue = self._subject_queue(kind, entry)
+        before = first_of(self._state, queue) if queue is not None else None
+        if before is not None:
+            raise Waiting(before)
+        changes = self._step(kind, entry)
+        clock.size += 1
+        self._state.put("lane_clock", lane, clock)
+        folded = Folded(consumed=1)
+        self._change(changes, folded)
+        self._wake(position, folded)
+        return folded
+
     def _clock(self, lane: Lane) -> LaneClock:
         clock = self._state.get("lane_clock", lane)
         return msgspec.structs.replace(clock, instant=list(clock.instant)) if clock else LaneClock()
@@ -277,10 +312,7 @@ class Fold:
 
     def _try_step(self, kind: RecordKind, entry: Entry, folded: Folded) -> bool:
         try:
-            self._check_place(kind, entry)
-            if self._checks_authors:
-                verify_author(self._state, entry, kind.member_role)
-            changes = kind.step(self._state, entry)
+            changes = self._step(kind, entry)
         except Waiting as waiting:
             self._note_pending(entry, waiting.position, folded)
             enqueue(self._state, awaiting_queue(waiting.position), entry.position)
@@ -288,13 +320,22 @@ class Fold:
         except ProtocolError as error:
             self._note_void(entry.position, entry.record.record_id, error, folded)
             return True
+        self._change(changes, folded)
+        return True
+
+    def _step(self, kind: RecordKind, entry: Entry) -> list[Change]:
+        self._check_place(kind, entry)
+        if self._checks_authors:
+            verify_author(self._state, entry, kind.member_role)
+        return kind.step(self._state, entry)
+
+    def _change(self, changes: list[Change], folded: Folded) -> None:
         for change in changes:
             if isinstance(change, Put):
                 self._state.put(change.table, change.key, change.value)
             else:
                 self._state.remove(change.table, change.key)
         folded.applied += 1
-        return True
 
     def _check_place(self, kind: RecordKind, entry: Entry) -> None:
         position = entry.position
