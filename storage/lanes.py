@@ -1,0 +1,308 @@
+"""Lanes as they are kept: immutable bundles of 256 entries and a tail of rows (PROTOCOL.md section 6).
+
+An append writes one row an entry; the 256th packs them into one bundle in the same transaction, so a small
+box writes little and a follower is served what is stored, as it is stored. Above the bundles stand hash
+tiles, so no proof ever reads more than one tile a level. Nothing here judges what an entry says.
+
+    lanes = LaneStore(connection)
+    key = lanes.open_lane(community, "trade", epoch=0)
+    lanes.append(key, lanes.size(key), [entry])
+    lanes.compact_range(key).root()
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from protocol.limits import TILE_HEIGHT, TILE_WIDTH
+from protocol.log.merkle import CompactRange, leaf_hashes, subtree_root
+from protocol.log.tiles import pack_entries, pack_tile, right_edge, tile_width, unpack_entries, unpack_tile
+from storage.errors import LogForked, StorageError
+from storage.schema.facts import bundles, lanes, tail, tiles
+
+
+class Lane(NamedTuple):
+    """A lane of one epoch, and the number by which this store knows it."""
+
+    lane_key: int
+    community: bytes
+    lane: str
+    epoch: int
+
+
+class LaneStore:
+    """The lanes within one transaction. It remembers nothing: make one wherever there is a connection."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        """Take a connection in a transaction; only reading asks nothing more of it."""
+        self._connection = connection
+
+    def lane_key(self, community: bytes, lane: str, epoch: int) -> int | None:
+        """Return the number of a lane, or None where nothing of it was ever stored."""
+        key: int | None = self._connection.execute(
+            _FIND_LANE, {"community": community, "lane": lane, "epoch": epoch}
+        ).scalar()
+        return key
+
+    def open_lane(self, community: bytes, lane: str, epoch: int) -> int:
+        """Return the number of a lane; the first time gives it one."""
+        known = self.lane_key(community, lane, epoch)
+        if known is not None:
+            return known
+        added = self._connection.execute(sa.insert(lanes).values(community=community, lane=lane, epoch=epoch))
+        assert added.inserted_primary_key is not None
+        return int(added.inserted_primary_key[0])
+
+    def lane(self, lane_key: int) -> Lane:
+        """Return the lane with this number; an unknown number is a bug of ours."""
+        return Lane(*self._connection.execute(sa.select(lanes).where(lanes.c.lane_key == lane_key)).one())
+
+    def lanes(self, community: bytes | None = None) -> list[Lane]:
+        """Return all lanes, or those of one community, by community, epoch and name."""
+        question = sa.select(lanes).order_by(lanes.c.community, lanes.c.epoch, lanes.c.lane)
+        if community is not None:
+            question = question.where(lanes.c.community == community)
+        return [Lane(*row) for row in self._connection.execute(question)]
+
+    def size(self, lane_key: int) -> int:
+        """Return how many entries are stored, none missing in between."""
+        size: int = self._connection.execute(_SIZE, {"lane": lane_key}).scalar_one()
+        return size
+
+    def append(self, lane_key: int, start: int, entries: Sequence[bytes]) -> int:
+        """Store `entries` from index `start` on, and return the new size.
+
+        What is there already may come again with the same bytes; other bytes raise `LogForked`, and a start
+        past the size raises `lane_gap`. Either way nothing is stored.
+        """
+        size = self.size(lane_key)
+        known = self._known_part(lane_key, start, entries, size)
+        fresh = entries[known:]
+        if not fresh:
+            return size
+        open_count = size % TILE_WIDTH
+        bundled = (open_count + len(fresh)) // TILE_WIDTH * TILE_WIDTH - open_count
+        if bundled > 0:
+            waiting = self._tail(lane_key, size - open_count, size)
+            self._put_bundles(lane_key, size // TILE_WIDTH, [*waiting, *fresh[:bundled]])
+            fresh, size = fresh[bundled:], size + bundled
+        if fresh:
+            self._connection.execute(
+                _PUT_TAIL,
+                [{"lane": lane_key, "index": size + i, "entry": entry} for i, entry in enumerate(fresh)],
+            )
+        return size + len(fresh)
+
+    def append_bundle(self, lane_key: int, index: int, packed: bytes, root: bytes) -> None:
+        """Store one full bundle whose subtree root the caller has verified: the fast way for a backfill.
+
+        `index` counts bundles. As with `append`, equal bytes may come again, other bytes raise `LogForked`,
+        and a bundle past the next one raises `lane_gap`.
+        """
+        size = self.size(lane_key)
+        next_index, open_count = divmod(size, TILE_WIDTH)
+        if index > next_index:
+            raise StorageError("lane_gap", f"bundle {index} after {size} entries")
+        if index < next_index:
+            if self._bundle(lane_key, index) != packed:
+                raise LogForked(f"bundle {index}")
+            return
+        if open_count:
+            waiting = pack_entries(self._tail(lane_key, size - open_count, size))
+            if not packed.startswith(waiting):
+                raise LogForked(f"bundle {index}, against the {open_count} entries of the tail")
+        self._put_bundle(lane_key, index, packed, root)
+
+    def entries(self, lane_key: int, start: int, end: int) -> list[bytes]:
+        """Return entries [start, end), or raise `lane_range`."""
+        size = self.size(lane_key)
+        if not 0 <= start <= end <= size:
+            raise StorageError("lane_range", f"[{start}, {end}) of {size}")
+        if start == end:
+            return []
+        bundled = size - size % TILE_WIDTH
+        found: list[bytes] = []
+        if start < bundled:
+            first = start // TILE_WIDTH
+            last = (min(end, bundled) - 1) // TILE_WIDTH
+            for packed in self._connection.execute(
+                _BUNDLES, {"lane": lane_key, "first": first, "last": last}
+            ).scalars():
+                found += unpack_entries(packed, TILE_WIDTH)
+            found = found[start - first * TILE_WIDTH : end - first * TILE_WIDTH]
+        if end > bundled:
+            found += self._tail(lane_key, max(start, bundled), end)
+        return found
+
+    def entry(self, lane_key: int, index: int) -> bytes:
+        """Return one entry, or raise `lane_range`."""
+        return self.entries(lane_key, index, index + 1)[0]
+
+    def entry_bundle(self, lane_key: int, index: int, width: int) -> bytes:
+        """Return the bytes of an entry bundle of 1 to 256 entries, or raise `lane_range`."""
+        start = index * TILE_WIDTH
+        if width == TILE_WIDTH and start + width <= self.size(lane_key):
+            return self._bundle(lane_key, index)
+        return pack_entries(self.entries(lane_key, start, start + width))
+
+    def tile(self, lane_key: int, level: int, index: int, width: int) -> bytes:
+        """Return the bytes of a hash tile of 1 to 256 hashes, or raise `lane_range`."""
+        have = tile_width(self.size(lane_key), level, index)
+        if not 1 <= width <= have:
+            raise StorageError("lane_range", f"tile {level}/{index} has {have} hashes, not {width}")
+        return pack_tile(self._hashes(lane_key, level, index, width))
+
+    def node(self, lane_key: int, level: int, index: int) -> bytes:
+        """Return the root over the 2**level leaves that start at index * 2**level, or raise `lane_range`."""
+        tile_level, height = divmod(level, TILE_HEIGHT)
+        count = 1 << height
+        start = index << height
+        if start + count > self.size(lane_key) >> TILE_HEIGHT * tile_level:
+            raise StorageError("lane_range", f"node {level}/{index}")
+        tile_index, offset = divmod(start, TILE_WIDTH)
+        return subtree_root(
+            self._hashes(lane_key, tile_level, tile_index, offset + count)[offset : offset + count]
+        )
+
+    def compact_range(self, lane_key: int, size: int | None = None) -> CompactRange:
+        """Return the compact range of the whole lane, or of its first `size` entries."""
+        have = self.size(lane_key)
+        wanted = have if size is None else size
+        if wanted > have:
+            raise StorageError("lane_range", f"size {wanted} of {have}")
+        compact = CompactRange()
+        for level, index, width in right_edge(wanted):
+            compact.append_subtrees(self._hashes(lane_key, level, index, width), TILE_HEIGHT * level)
+        return compact
+
+    def _known_part(self, lane_key: int, start: int, entries: Sequence[bytes], size: int) -> int:
+        """How many of `entries` are stored already, with these bytes."""
+        if not 0 <= start <= size:
+            raise StorageError("lane_gap", f"entries from {start} on, after {size}")
+        known = min(size - start, len(entries))
+        stored = self.entries(lane_key, start, start + known) if known else []
+        for offset, (old, new) in enumerate(zip(stored, entries, strict=False)):
+            if old != new:
+                raise LogForked(f"entry {start + offset}")
+        return known
+
+    def _tail(self, lane_key: int, start: int, end: int) -> list[bytes]:
+        return list(self._connection.execute(_TAIL, {"lane": lane_key, "start": start, "end": end}).scalars())
+
+    def _bundle(self, lane_key: int, index: int) -> bytes:
+        packed: bytes = self._connection.execute(
+            _BUNDLES, {"lane": lane_key, "first": index, "last": index}
+        ).scalar_one()
+        return packed
+
+    def _put_bundles(self, lane_key: int, first: int, entries: list[bytes]) -> None:
+        cuts = range(0, len(entries) + 1, TILE_WIDTH)
+        for index, (start, end) in enumerate(pairwise(cuts), first):
+            some = entries[start:end]
+            self._put_bundle(lane_key, index, pack_entries(some), subtree_root(leaf_hashes(some)))
+
+    def _put_bundle(self, lane_key: int, index: int, packed: bytes, root: bytes) -> None:
+        """Store the next full bundle in place of the tail, and the hash tiles that it completes."""
+        self._connection.execute(_DROP_TAIL, {"lane": lane_key})
+        self._connection.execute(
+            _PUT_BUNDLE, {"lane": lane_key, "index": index, "root": root, "entries": packed}
+        )
+        level = 1
+        while index % TILE_WIDTH == TILE_WIDTH - 1:
+            index //= TILE_WIDTH
+            hashes = self._roots_below(lane_key, level, index, TILE_WIDTH)
+            self._connection.execute(
+                sa.insert(tiles).values(
+                    lane_key=lane_key,
+                    level=level,
+                    tile_index=index,
+                    subtree_root=subtree_root(hashes),
+                    hashes=pack_tile(hashes),
+                )
+            )
+            level += 1
+
+    def _hashes(self, lane_key: int, level: int, index: int, width: int) -> list[bytes]:
+        """The first `width` hashes of a tile that is known to have as many."""
+        if level == 0:
+            start = index * TILE_WIDTH
+            return leaf_hashes(self.entries(lane_key, start, start + width))
+        stored = self._connection.execute(_TILE, {"lane": lane_key, "level": level, "index": index}).scalar()
+        if stored is not None:
+            return unpack_tile(stored, TILE_WIDTH)[:width]
+        return self._roots_below(lane_key, level, index, width)
+
+    def _roots_below(self, lane_key: int, level: int, index: int, width: int) -> list[bytes]:
+        """The roots of the bundles or tiles one level down, which are the hashes of this tile."""
+        start = index * TILE_WIDTH
+        place = {"lane": lane_key, "level": level - 1, "first": start, "last": start + width - 1}
+        question = _BUNDLE_ROOTS if level == 1 else _TILE_ROOTS
+        return list(self._connection.execute(question, place).scalars())
+
+
+_FIND_LANE = sa.select(lanes.c.lane_key).where(
+    lanes.c.community == bindparam("community"),
+    lanes.c.lane == bindparam("lane"),
+    lanes.c.epoch == bindparam("epoch"),
+)
+
+_last_in_tail = sa.select(sa.func.max(tail.c.entry_index) + 1).where(tail.c.lane_key == bindparam("lane"))
+_last_bundle = sa.select((sa.func.max(bundles.c.bundle_index) + 1) * TILE_WIDTH).where(
+    bundles.c.lane_key == bindparam("lane")
+)
+_SIZE = sa.select(sa.func.coalesce(_last_in_tail.scalar_subquery(), _last_bundle.scalar_subquery(), 0))
+
+_BUNDLES = (
+    sa.select(bundles.c.entries)
+    .where(
+        bundles.c.lane_key == bindparam("lane"),
+        bundles.c.bundle_index.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(bundles.c.bundle_index)
+)
+_BUNDLE_ROOTS = (
+    sa.select(bundles.c.subtree_root)
+    .where(
+        bundles.c.lane_key == bindparam("lane"),
+        bundles.c.bundle_index.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(bundles.c.bundle_index)
+)
+_PUT_BUNDLE = sa.insert(bundles).values(
+    lane_key=bindparam("lane"),
+    bundle_index=bindparam("index"),
+    subtree_root=bindparam("root"),
+    entries=bindparam("entries"),
+)
+
+_TILE = sa.select(tiles.c.hashes).where(
+    tiles.c.lane_key == bindparam("lane"),
+    tiles.c.level == bindparam("level"),
+    tiles.c.tile_index == bindparam("index"),
+)
+_TILE_ROOTS = (
+    sa.select(tiles.c.subtree_root)
+    .where(
+        tiles.c.lane_key == bindparam("lane"),
+        tiles.c.level == bindparam("level"),
+        tiles.c.tile_index.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(tiles.c.tile_index)
+)
+
+_TAIL = (
+    sa.select(tail.c.entry)
+    .where(
+        tail.c.lane_key == bindparam("lane"),
+        tail.c.entry_index >= bindparam("start"),
+        tail.c.entry_index < bindparam("end"),
+    )
+    .order_by(tail.c.entry_index)
+)
+_PUT_TAIL = sa.insert(tail).values(
+    lane_key=bindparam("lane"), entry_index=bindparam("index"), entry=bindparam("entry")
+)
+_DROP_TAIL = sa.delete(tail).where(tail.c.lane_key == bindparam("lane"))

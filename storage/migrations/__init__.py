@@ -1,0 +1,1 @@
+"""Alembic's migrations of the facts, one file a version in `versions/`."""

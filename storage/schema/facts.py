@@ -1,0 +1,170 @@
+"""Facts: what cannot be rebuilt from anything else on this machine.
+
+Entries, heads and evidence could be fetched again from peers, but not while they are away; the rest is
+private to this community. A change here needs a migration, and `VERSION` is that of the last one.
+"""
+
+import sqlalchemy as sa
+
+from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
+
+VERSION = 1
+
+metadata = sa.MetaData()
+
+store = sa.Table(
+    "store",
+    metadata,
+    sa.Column("only_row", sa.SmallInteger, sa.CheckConstraint("only_row = 1"), primary_key=True),
+    sa.Column("instance", Bytes, nullable=False),  # 16 random bytes, new after a restore
+    sa.Column("change_number", Integer, nullable=False),  # of the newest head; never given twice
+    sa.Column("views_version", Integer, nullable=False),
+)
+
+lanes = sa.Table(
+    "lanes",
+    metadata,
+    sa.Column("lane_key", RowNumber, primary_key=True),
+    sa.Column("community", Bytes, nullable=False),
+    sa.Column("lane", PlainText, nullable=False),
+    sa.Column("epoch", Integer, nullable=False),
+    sa.UniqueConstraint("community", "lane", "epoch", name="lanes_named_once"),
+)
+
+bundles = sa.Table(  # full ones only; the root before the entries, so that SQLite reads it without them
+    "bundles",
+    metadata,
+    sa.Column("bundle_key", RowNumber, primary_key=True),
+    sa.Column("lane_key", Integer, sa.ForeignKey("lanes.lane_key"), nullable=False),
+    sa.Column("bundle_index", Integer, nullable=False),
+    sa.Column("subtree_root", Bytes, nullable=False),
+    sa.Column("entries", Bytes, nullable=False),
+    sa.UniqueConstraint("lane_key", "bundle_index", name="bundles_in_order"),
+)
+
+tiles = sa.Table(  # full hash tiles of level 1 and up; those of level 0 are made from their bundle
+    "tiles",
+    metadata,
+    sa.Column("lane_key", Integer, sa.ForeignKey("lanes.lane_key"), primary_key=True),
+    sa.Column("level", Integer, primary_key=True),
+    sa.Column("tile_index", Integer, primary_key=True),
+    sa.Column("subtree_root", Bytes, nullable=False),
+    sa.Column("hashes", Bytes, nullable=False),
+)
+
+tail = sa.Table(
+    "tail",
+    metadata,
+    sa.Column("lane_key", Integer, sa.ForeignKey("lanes.lane_key"), primary_key=True),
+    sa.Column("entry_index", Integer, primary_key=True),
+    sa.Column("entry", Bytes, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+heads = sa.Table(
+    "heads",
+    metadata,
+    sa.Column("lane_key", Integer, sa.ForeignKey("lanes.lane_key"), primary_key=True, autoincrement=False),
+    sa.Column("size", Integer, nullable=False),
+    sa.Column("root", Bytes, nullable=False),
+    sa.Column("note", Bytes, nullable=False),
+    sa.Column("change_number", Integer, nullable=False, unique=True),
+)
+
+signing_marks = sa.Table(  # the main store's half of the guard
+    "signing_marks",
+    metadata,
+    sa.Column("community", Bytes, primary_key=True),
+    sa.Column("lane", PlainText, primary_key=True),
+    sa.Column("epoch", Integer, primary_key=True),
+    sa.Column("size", Integer, nullable=False),
+    sa.Column("root", Bytes, nullable=False),
+    sa.Column("lease", Bytes, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+evidence = sa.Table(
+    "evidence",
+    metadata,
+    sa.Column("evidence_number", RowNumber, primary_key=True),
+    sa.Column("community", Bytes, nullable=False),
+    sa.Column("epoch", Integer, nullable=False),
+    sa.Column("kind", PlainText, nullable=False),
+    sa.Column("note_hash", Bytes, nullable=False),
+    sa.Column("note", Bytes, nullable=False),
+    sa.UniqueConstraint("community", "epoch", "kind", "note_hash", name="evidence_once"),
+)
+
+sealed_payloads = sa.Table(
+    "sealed_payloads",
+    metadata,
+    sa.Column("commitment", Bytes, primary_key=True),
+    sa.Column("ciphertext", Bytes, nullable=False),
+)
+
+key_wraps = sa.Table(
+    "key_wraps",
+    metadata,
+    sa.Column("commitment", Bytes, primary_key=True),
+    sa.Column("reader", Bytes, primary_key=True),
+    sa.Column("wrapped", Bytes, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+blobs = sa.Table(
+    "blobs",
+    metadata,
+    sa.Column("sha256", Bytes, primary_key=True),
+    sa.Column("media_type", PlainText, nullable=False),
+    sa.Column("content", Bytes, nullable=False),
+)
+
+peers = sa.Table(
+    "peers",
+    metadata,
+    sa.Column("community", Bytes, primary_key=True),
+    sa.Column("label", PlainText, nullable=False),
+    sa.Column("addresses", Bytes, nullable=False),  # canonical array of texts
+    sa.Column("genesis", Bytes),
+    sa.Column("trust", PlainText, nullable=False),
+    sa.Column("last_seen_ms", Integer),
+    sa.Column("instance", Bytes),
+    sa.Column("change_number", Integer, nullable=False),
+)
+
+auditors = sa.Table(
+    "auditors",
+    metadata,
+    sa.Column("token_hash", Bytes, primary_key=True),
+    sa.Column("label", PlainText, nullable=False),
+    sa.Column("lanes", Bytes, nullable=False),  # canonical array of lane names
+    sa.Column("expires_ms", Integer, nullable=False),
+    sa.Column("revoked_ms", Integer),
+)
+
+drafts = sa.Table(
+    "drafts",
+    metadata,
+    sa.Column("draft_number", RowNumber, primary_key=True),
+    sa.Column("lane", PlainText, nullable=False),
+    sa.Column("kind", PlainText, nullable=False),
+    sa.Column("body", Bytes, nullable=False),
+    sa.Column("made_ms", Integer, nullable=False),
+)
+
+stock = sa.Table(
+    "stock",
+    metadata,
+    sa.Column("listing_key", PlainText, primary_key=True),
+    sa.Column("on_hand", Integer, sa.CheckConstraint("on_hand >= 0", name="stock_on_hand"), nullable=False),
+    sa.Column(
+        "committed", Integer, sa.CheckConstraint("committed >= 0", name="stock_committed"), nullable=False
+    ),
+)
+
+settings = sa.Table(
+    "settings",
+    metadata,
+    sa.Column("name", PlainText, primary_key=True),
+    sa.Column("value", PlainText, nullable=False),
+)
