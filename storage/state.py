@@ -106,7 +106,10 @@ class StateStore:
     def apply(self, changes: Iterable[Change]) -> None:
         """Make the changes that a step returned, in order."""
         for change in changes:
-            self._change((change.table, change.key), change.value if isinstance(change, Put) else None)
+            if isinstance(change, Put):
+                self.put(change.table, change.key, change.value)
+            else:
+                self.remove(change.table, change.key)
 
     def flush(self) -> None:
         """Write what changed to the database; it becomes durable with the transaction."""

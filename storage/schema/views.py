@@ -1,8 +1,8 @@
 """Views: whatever the fold makes of the lanes. Dropped and built again at will, never migrated.
 
 A change to a table here, or to what the fold writes into one, raises `VERSION`; the next start drops them all
-and the writer folds the lanes again. `storage/views` fills and asks the tables that people see. `search_terms`
-is the one table that is not the same on both engines; `storage/search` hides it.
+and the writer folds the lanes again. `storage/views` fills and asks the tables that people see.
+`search_terms` is the one table that is not the same on both engines; `storage/search` hides it.
 """
 
 import sqlalchemy as sa

@@ -1,0 +1,77 @@
+"""Sealed payloads and the keys wrapped for their readers, found by commitment (PROTOCOL.md section 15).
+
+They stand beside the lanes, and erasing one leaves the lane and its audit as they are.
+"""
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from storage.errors import LogForked
+from storage.schema.facts import key_wraps, sealed_payloads
+
+
+class KeyWrap(NamedTuple):
+    """The content key of a payload, wrapped for one reader (32-byte X25519 public key)."""
+
+    reader: bytes
+    wrapped: bytes
+
+
+def put_sealed(connection: sa.Connection, commitment: bytes, ciphertext: bytes) -> None:
+    """Keep a payload. Equal bytes may come again; other bytes under one commitment raise `LogForked`."""
+    known = sealed(connection, commitment)
+    if known is None:
+        values = {"commitment": commitment, "ciphertext": ciphertext}
+        connection.execute(sa.insert(sealed_payloads), values)
+    elif known != ciphertext:
+        raise LogForked(f"sealed payload {commitment.hex()}")
+
+
+def sealed(connection: sa.Connection, commitment: bytes) -> bytes | None:
+    """Return the ciphertext behind a commitment, or None where it is not here, or erased."""
+    question = sa.select(sealed_payloads.c.ciphertext).where(sealed_payloads.c.commitment == commitment)
+    return connection.execute(question).scalar()
+
+
+def put_key_wrap(connection: sa.Connection, commitment: bytes, wrap: KeyWrap) -> None:
+    """Keep a wrapped key; a reader's newer wrap replaces the older (wrapping is randomized)."""
+    this = (key_wraps.c.commitment == commitment) & (key_wraps.c.reader == wrap.reader)
+    connection.execute(sa.delete(key_wraps).where(this))
+    connection.execute(sa.insert(key_wraps).values(commitment=commitment, **wrap._asdict()))
+
+
+def wraps_of(connection: sa.Connection, commitment: bytes) -> list[KeyWrap]:
+    """Return the wrapped keys of a payload by reader."""
+    question = (
+        sa.select(key_wraps.c.reader, key_wraps.c.wrapped)
+        .where(key_wraps.c.commitment == commitment)
+        .order_by(key_wraps.c.reader)
+    )
+    return [KeyWrap(*row) for row in connection.execute(question)]
+
+
+def wrap_for(connection: sa.Connection, commitment: bytes, reader: bytes) -> bytes | None:
+    """Return the key of a payload wrapped for one reader."""
+    question = sa.select(key_wraps.c.wrapped).where(
+        key_wraps.c.commitment == commitment, key_wraps.c.reader == reader
+    )
+    return connection.execute(question).scalar()
+
+
+def erase_sealed(connection: sa.Connection, commitment: bytes) -> bool:
+    """Destroy a payload and all its keys; return whether there was anything.
+
+    SQLite leaves deleted bytes in free pages unless told; a PostgreSQL server lets go of them at its next
+    vacuum.
+    """
+    overwrite = connection.dialect.name == "sqlite"
+    if overwrite:
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+    payloads = connection.execute(
+        sa.delete(sealed_payloads).where(sealed_payloads.c.commitment == commitment)
+    ).rowcount
+    wraps = connection.execute(sa.delete(key_wraps).where(key_wraps.c.commitment == commitment)).rowcount
+    if overwrite:
+        connection.exec_driver_sql("PRAGMA secure_delete=OFF")
+    return payloads + wraps > 0
