@@ -1,0 +1,228 @@
+"""Every setting: its name, how a text becomes its value, its default, and what it is for.
+
+A reader takes what a flag or a variable says (text) or what TOML says (a value), and returns the typed
+value or raises ValueError with the reason, which becomes the detail of `setting_refused`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from node.locale import LANGUAGES, language_of
+
+PORT_MAX = 32_767  # those above belong to outgoing connections
+HTTP_PORT = 8470
+FEDERATION_PORT = 8471
+PEERS_MAX = 64
+TEXT_CHARACTERS_MAX = 1_000
+
+_ANY_PORT_MAX = 65_535
+
+_FLAGS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
+_ADDRESS = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^\[\]:/@\s]+)):(?P<port>[0-9]{1,5})")
+
+
+class Listen(NamedTuple):
+    """Where to listen: an address of this machine, or 0.0.0.0 for all; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """As it is written in the settings."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One setting. `in_pages` says that a steward may set it there; a secret is never shown."""
+
+    name: str
+    read: Callable[[Any], Any]
+    default: Any
+    summary: str
+    in_pages: bool = False
+    is_secret: bool = False
+
+
+def read_text(value: Any) -> str:
+    """A text of one line, at most `TEXT_CHARACTERS_MAX` long."""
+    if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or not value.isprintable():
+        raise ValueError("give one line of text")
+    return value.strip()
+
+
+def read_flag(value: Any) -> bool:
+    """A yes or a no."""
+    word = str(value).strip().lower()
+    if word not in _FLAGS:
+        raise ValueError("give on or off")
+    return _FLAGS[word]
+
+
+def read_count(minimum: int, maximum: int) -> Callable[[Any], int]:
+    """A whole number from `minimum` to `maximum`."""
+
+    def read(value: Any) -> int:
+        text = str(value).strip()
+        is_number = text.isascii() and text.isdigit() and len(text) <= len(str(maximum))
+        if isinstance(value, bool) or not is_number or not minimum <= int(text) <= maximum:
+            raise ValueError(f"give a whole number from {minimum} to {maximum}")
+        return int(text)
+
+    return read
+
+
+def read_choice(*choices: str) -> Callable[[Any], str]:
+    """One of some words."""
+
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"choose one of: {', '.join(choices)}")
+        return str(value)
+
+    return read
+
+
+def read_language(value: Any) -> str:
+    """One of our languages, however its tag is written, or nothing: then the reader's own."""
+    language = language_of(value) if isinstance(value, str) else None
+    if value and language is None:
+        raise ValueError(f"choose one of: {', '.join(LANGUAGES)}")
+    return language or ""
+
+
+def read_listen(value: Any) -> Listen:
+    """An address of this machine and a port below 32768, such as 0.0.0.0:8470 or [::]:8470."""
+    host, port = _split_address(value)
+    try:
+        ip_address(host)
+    except ValueError as error:
+        if host != "localhost":
+            raise ValueError("begin with an address in digits, such as 0.0.0.0 or 127.0.0.1") from error
+        host = "127.0.0.1"
+    if port > PORT_MAX:
+        raise ValueError(f"choose a port below {PORT_MAX + 1}")
+    return Listen(host, port)
+
+
+def read_peers(value: Any) -> tuple[str, ...]:
+    """Addresses host:port of other nodes; in a text, commas stand between them."""
+    texts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or len(texts) > PEERS_MAX:
+        raise ValueError(f"give at most {PEERS_MAX} addresses with commas between them")
+    peers = [text.strip() if isinstance(text, str) else text for text in texts]
+    for peer in filter(None, peers):
+        _split_address(peer)
+    return tuple(dict.fromkeys(peer for peer in peers if peer))
+
+
+def read_public_url(value: Any) -> str:
+    """The address under which the internet reaches the node, without a path, or nothing."""
+    text = read_text(value)
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+        raise ValueError("give http:// or https:// and a host, without a path")
+    return text.rstrip("/")
+
+
+def _split_address(value: Any) -> tuple[str, int]:
+    found = _ADDRESS.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("give host:port")
+    port = int(found["port"])
+    if port > _ANY_PORT_MAX:
+        raise ValueError(f"a port is at most {_ANY_PORT_MAX}")
+    return found["six"] or found["host"], port
+
+
+LISTED = (
+    Key(
+        name="listen_http",
+        read=read_listen,
+        default=Listen("0.0.0.0", HTTP_PORT),  # noqa: S104  the middleware keeps strangers out
+        summary="Where pages, API and tiles are served: host:port.",
+    ),
+    Key(
+        name="listen_federation",
+        read=read_listen,
+        default=Listen("0.0.0.0", FEDERATION_PORT),  # noqa: S104  other communities dial this one
+        summary="Where other communities' nodes connect: host:port.",
+    ),
+    Key(
+        name="database_url",
+        read=read_text,
+        default="",
+        summary="PostgreSQL URL; without one the data lies in the folder.",
+        is_secret=True,
+    ),
+    Key(
+        name="guard_url",
+        read=read_text,
+        default="",
+        summary="PostgreSQL URL of the guard database; without one it stands beside the main one.",
+        is_secret=True,
+    ),
+    Key(
+        name="language",
+        read=read_language,
+        default="",
+        summary="en or zh-Hans; without one that of the reader.",
+        in_pages=True,
+    ),
+    Key(
+        name="peers",
+        read=read_peers,
+        default=(),
+        summary="Other nodes to connect to: host:port, with commas between them.",
+    ),
+    Key(
+        name="follow_lan",
+        read=read_choice("off", "ask", "auto"),
+        default="ask",
+        summary="What to do with communities found on the local network: off, ask or auto.",
+        in_pages=True,
+    ),
+    Key(
+        name="mdns",
+        read=read_flag,
+        default=True,
+        summary="Whether to look for neighbours on the local network and be found there.",
+    ),
+    Key(
+        name="public_url",
+        read=read_public_url,
+        default="",
+        summary="The address under which the internet reaches this node.",
+        in_pages=True,
+    ),
+    Key(
+        name="open_to_internet",
+        read=read_flag,
+        default=False,
+        summary="Whether to answer HTTP from outside loopback and private networks.",
+        in_pages=True,
+    ),
+    Key(
+        name="log_level",
+        read=read_choice("debug", "info", "warning", "error"),
+        default="info",
+        summary="How much is logged: debug, info, warning or error.",
+    ),
+    Key(
+        name="requests_max",
+        read=read_count(1, 100_000),
+        default=256,
+        summary="How many HTTP requests are worked on at once; more are told to come back.",
+    ),
+    Key(
+        name="request_bytes_max",
+        read=read_count(1_024, 64 * 1_048_576),
+        default=2 * 1_048_576,
+        summary="How large the body of a request may be.",
+    ),
+)
+KEYS = {key.name: key for key in LISTED}

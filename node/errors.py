@@ -1,0 +1,277 @@
+"""What the node cannot do, and how any refusal is told: cause, next step, HTTP status, exit code.
+
+Three tables of sentences exist, one a package: `protocol/error_codes.py`, `storage/errors.py` and this one.
+Each sentence is the cause, then what to do; the first full stop parts them. `report` turns an exception of
+any of these families into one form, which the API, the command line and the pages show alike.
+
+    raise NodeError("port_busy", "8470")
+    report(error, language="zh-Hans").next_step
+"""
+
+import errno
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from node.locale import translate
+from protocol.error_codes import SENTENCES as PROTOCOL_SENTENCES
+from protocol.errors import AuditError, ProtocolError
+from storage.errors import SENTENCES as STORAGE_SENTENCES
+from storage.errors import StorageError
+
+OK = 0
+REFUSED = 1  # findings of an audit, or a request that was understood and refused
+UNREADABLE = 2  # wrong usage, or an input that cannot be read at all
+UNREACHABLE = 3  # no node answers
+ENVIRONMENT = 4  # port, disk, folder, clock, settings: this machine
+
+SENTENCES: Mapping[str, str] = {
+    # this machine
+    "port_busy": "Every port that was tried is in use. Name a free one with --listen-http or "
+    "--listen-federation.",
+    "port_refused": "The port is outside 1 to 32767. Choose one below 32768; those above belong to outgoing "
+    "connections.",
+    "address_refused": "This machine has no such address to listen on. Give one of its own addresses, "
+    "or 0.0.0.0 "
+    "for all of them.",
+    "disk_full": "The disk is full, so nothing was written. Free some space and try again.",
+    "folder_read_only": "The folder cannot be written to. Mount it for writing, or give this user the right "
+    "to write in it.",
+    "folder_unusable": "The folder cannot be used. Name another one with --folder, or repair this one.",
+    "not_permitted": "This user is not allowed to do that. Run the command as the user who owns the "
+    "node's folder.",
+    "file_missing": "There is no such file. Check its name.",
+    "file_exists": "A file already stands there. Choose another name, or move it away.",
+    "files_exhausted": "Too many files and connections are open. Raise the limit with ulimit -n, then "
+    "start again.",
+    "memory_exhausted": "The machine has no memory left. Stop another program, then start again.",
+    "system_refused": "The operating system refused. Read the particulars, mend them, and try again.",
+    "clock_before_release": "The clock of this machine shows a time before this software was made. Set "
+    "it, or "
+    "let it be set over the network; until then nothing is written.",
+    "clock_behind": "The clock of this machine is behind the newest record. Set it, or let it be set "
+    "over the "
+    "network; until then nothing is written.",
+    "clock_apart": "The clock of this machine is far from that of most peers. Set it, or let it be set over "
+    "the network; until then nothing is written.",
+    # settings
+    "setting_unknown": "There is no setting of this name. Check its spelling; wildgrass up --help lists all.",
+    "setting_refused": "A setting has a value that cannot be used. Correct it.",
+    "setting_twice": "A setting is given both as a value and as a file. Keep one of the two.",
+    "setting_owned": "The setting is fixed where the node was started. Change it there, then start the "
+    "node again.",
+    "settings_malformed": "The file config.toml cannot be read as TOML. Correct the line that is named.",
+    # the community's keys
+    "vault_missing": "The folder holds no community yet. Run wildgrass init, or wildgrass up, which "
+    "does so itself.",
+    "vault_exists": "The folder holds a community already. Nothing was changed; use another folder for "
+    "another one.",
+    "vault_damaged": "The key files are damaged or incomplete. Put them back from a backup, or recover "
+    "with the "
+    "emergency kit.",
+    "vault_permissions": "Other users of this machine can read the secret keys. Take their right away "
+    "with chmod.",
+    "vault_newer": "The keys were written by a newer version of wildgrass. Install that version or a "
+    "later one.",
+    "words_refused": "These are not the words of an emergency kit. Check each word, their number and "
+    "their order.",
+    "keybox_not_opened": "The key box does not open. Check that words and box are of the same community.",
+    # a running node
+    "node_not_running": "No node is running on this folder. Start it with wildgrass up.",
+    "node_running": "A node is already running on this folder. Use it, or stop it first.",
+    "node_silent": "The node does not answer. See whether it is still running, and try again.",
+    "node_answer_malformed": "What answers at this address is no wildgrass node of this version. Check "
+    "address and "
+    "version.",
+    "node_stopping": "The node is stopping. Try again when it is back.",
+    "writing_paused": "The node may read but not write just now. See wildgrass status for the reason.",
+    "busy": "The node has more work waiting than it takes. Try again in a moment.",
+    "guard_conflict": "Another process signed for this community. This node writes nothing any more; "
+    "stop the "
+    "other one, then start this one again.",
+    "store_restored": "The data is older than what this community has signed. Nothing is written until the "
+    "missing part is fetched back from peers.",
+    "record_not_here": "The record cites another one that has not arrived. Wait until it is here, then "
+    "try again.",
+    # requests
+    "request_malformed": "The request is not JSON of the expected form. Correct what is named.",
+    "request_field_refused": "A field of the request is missing, unknown or out of bounds. Correct that "
+    "field.",
+    "request_too_large": "The request is larger than the limit. Send less at a time.",
+    "unauthorised": "This needs a token. Send the one of the node's folder, or the one that an auditor "
+    "was given.",
+    "forbidden": "This token does not allow that. Ask a steward of the community for one that does.",
+    "address_private": "The node serves its own network only. Ask its steward to open it to the internet.",
+    "not_found": "There is nothing of that name here. Check the id or the address.",
+    "method_refused": "The address does not answer to this method. See /api/v1/openapi.json for what it "
+    "does.",
+    "conflict": "This was done already, or something else stands in its place. Look at what is there.",
+    "internal": "The node made a mistake of its own. Try again; if it recurs, report the request id.",
+    # the command line
+    "usage_refused": "The command is not written as it has to be. See --help of this command.",
+    "input_unreadable": "The input cannot be read. Check that the file or address is complete.",
+}
+
+_STATUS = {
+    "node_stopping": 503,
+    "writing_paused": 503,
+    "busy": 429,
+    "record_not_here": 409,
+    "request_malformed": 400,
+    "request_field_refused": 422,
+    "request_too_large": 413,
+    "unauthorised": 401,
+    "forbidden": 403,
+    "address_private": 403,
+    "not_found": 404,
+    "method_refused": 405,
+    "conflict": 409,
+    "internal": 500,
+    "setting_owned": 409,
+    "setting_refused": 422,
+    "setting_unknown": 422,
+    "words_refused": 422,
+    "disk_full": 507,
+    "storage_full": 507,
+    "stock_unknown": 404,
+    "stock_short": 409,
+    "stock_release_beyond": 409,
+    "lane_range": 404,
+    "backup_missing": 404,
+    "backup_exists": 409,
+}
+_STATUS_REFUSED = 422
+_STATUS_WORLD = 503
+_STATUS_BUG = 500
+_UNREACHABLE_CODES = frozenset({"node_not_running", "node_silent", "node_answer_malformed"})
+_UNREADABLE_CODES = frozenset({"usage_refused", "input_unreadable", "file_missing", "words_refused"})
+
+_SYSTEM_CODES = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EROFS: "folder_read_only",
+    errno.EACCES: "not_permitted",
+    errno.EPERM: "not_permitted",
+    errno.ENOENT: "file_missing",
+    errno.ENOTDIR: "folder_unusable",
+    errno.EISDIR: "folder_unusable",
+    errno.EEXIST: "file_exists",
+    errno.EMFILE: "files_exhausted",
+    errno.ENFILE: "files_exhausted",
+    errno.ENOMEM: "memory_exhausted",
+    errno.EADDRINUSE: "port_busy",
+    errno.EADDRNOTAVAIL: "address_refused",
+    errno.ECONNREFUSED: "node_silent",
+    errno.ECONNRESET: "node_silent",
+    errno.EPIPE: "node_silent",
+    errno.ETIMEDOUT: "node_silent",
+    errno.EHOSTUNREACH: "node_silent",
+    errno.ENETUNREACH: "node_silent",
+}
+
+_CAUSE_END = re.compile(r"(?<=\.)\s+|(?<=。)\s*")
+
+
+class NodeError(Exception):
+    """The node cannot do this. `code` is stable; `detail` is for a person and holds no secret."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        """Take a code of `SENTENCES`; an unknown one is a bug of ours."""
+        assert code in SENTENCES, f"error code {code!r} is not in node/errors.py"
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+    def __str__(self) -> str:
+        """The sentence for this code, followed by the particulars."""
+        sentence = SENTENCES[self.code]
+        return f"{sentence} ({self.detail})" if self.detail else sentence
+
+
+class ApiRefusal(Exception):
+    """A running node refused a request of ours; what it said is passed on as it said it."""
+
+    def __init__(self, said: "Report") -> None:
+        """Take the report that the node sent, in the language that we asked for."""
+        super().__init__(said.code, said.detail)
+        self.said = said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A refusal as people and programs read it: `sentence` is the cause, in the language asked for."""
+
+    code: str
+    sentence: str
+    detail: str
+    next_step: str
+    status: int
+    exit_code: int
+
+    def as_json(self) -> dict[str, str]:
+        """Return the inside of {"error": ...}; status and exit code go another way."""
+        return {
+            "code": self.code,
+            "sentence": self.sentence,
+            "detail": self.detail,
+            "next_step": self.next_step,
+        }
+
+
+def report(error: BaseException, *, language: str) -> Report:
+    """Return how to tell a person of one of `REFUSALS`, in a language of `node.locale`.
+
+    Any other exception is a bug of ours and raises TypeError: it has to be seen, not told.
+    """
+    if isinstance(error, ApiRefusal):
+        return error.said
+    code, detail, sentences = _code_of(error)
+    cause, next_step = parted(translate(sentences[code], language))
+    status = _STATUS.get(code, _STATUS_REFUSED if isinstance(error, ProtocolError) else _STATUS_WORLD)
+    return Report(
+        code=code,
+        sentence=cause,
+        detail=detail,
+        next_step=next_step,
+        status=status,
+        exit_code=UNREADABLE if isinstance(error, AuditError) else exit_code_of(code, status),
+    )
+
+
+def parted(sentence: str) -> tuple[str, str]:
+    """Return the cause and the next step of a sentence of the tables, in either language."""
+    parts = _CAUSE_END.split(sentence, maxsplit=1)
+    return parts[0], parts[1] if len(parts) > 1 else ""
+
+
+def exit_code_of(code: str, status: int) -> int:
+    """Return the exit code of the command line for a refusal with this HTTP status."""
+    if code in _UNREACHABLE_CODES:
+        return UNREACHABLE
+    if code in _UNREADABLE_CODES:
+        return UNREADABLE
+    return REFUSED if status < _STATUS_BUG else ENVIRONMENT
+
+
+def _code_of(error: BaseException) -> tuple[str, str, Mapping[str, str]]:
+    if isinstance(error, NodeError):
+        return error.code, error.detail, SENTENCES
+    if isinstance(error, ProtocolError):
+        return error.code, error.detail, PROTOCOL_SENTENCES
+    if isinstance(error, StorageError):
+        return error.code, error.detail, STORAGE_SENTENCES
+    if isinstance(error, TimeoutError):
+        return "node_silent", str(error), SENTENCES
+    if isinstance(error, OSError):
+        return _SYSTEM_CODES.get(error.errno or 0, "system_refused"), _system_detail(error), SENTENCES
+    if isinstance(error, MemoryError):
+        return "memory_exhausted", "", SENTENCES
+    raise TypeError(f"{type(error).__name__} is a bug, not a refusal") from error
+
+
+def _system_detail(error: OSError) -> str:
+    said = error.strerror or str(error)
+    return f"{error.filename}: {said}" if error.filename else said
+
+
+REFUSALS = (ProtocolError, StorageError, NodeError, ApiRefusal, OSError, MemoryError)
