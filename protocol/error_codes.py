@@ -61,7 +61,7 @@ _AMOUNT = {
     "quantity_out_of_range": "A quantity is below one step, too large, or too finely divided. Check it.",
     "quantity_malformed": "This is not a quantity in that unit. Write digits and one point, such as 0.5.",
     "tax_class_malformed": "A tax class has a wrong name. Use up to 32 of a-z, 0-9 and _.",
-    "tax_class_repeated": "A tax class occurs twice. Add its totals together.",
+    "tax_class_repeated": "A tax class occurs twice with one rate. Add its totals together.",
     "tax_classes_out_of_range": "There are no tax classes, or too many. Give 1 to 16.",
     "tax_rate_out_of_range": "A tax rate is not between 0 and 10000 basis points. Check it.",
     "role_refused": "A role has a wrong or reserved name. Use a-z, 0-9 and _, beginning with a letter; "
@@ -91,6 +91,8 @@ _SEALING = {
     "sealed_not_opened": "The private part does not open with this key. Ask its sender for it again.",
     "commitment_mismatch": "The private part is not what was promised. Do not trust it; ask its sender.",
     "wrapped_key_not_opened": "The key was not wrapped for this reader. Ask the sender to add you.",
+    "payload_refused": "The private part opens, but is not of the expected form. Ask the sender to send it again.",
+    "lines_mismatch": "The opened lines do not give the totals of the order. Reject the order.",
 }
 
 _RECORD = {
@@ -181,6 +183,7 @@ _SESSION = {
     "session_full": "The node has as many sessions as it can hold. Try again later, or through another.",
     "session_stopping": "The node is stopping. It is dialled again later.",
     "requests_too_many": "More requests wait than the peer allows. Wait for answers first.",
+    "request_refused": "The peer refuses what it was asked for. Another one is asked.",
     "request_unanswered": "The peer did not answer in time. Another one is asked.",
     "lane_not_served": "The lane is not held here, or you may not read it. Ask its own community.",
     "range_not_held": "These entries or hashes are not held here. Ask for less, or another peer.",
@@ -197,6 +200,34 @@ _SESSION = {
     "lane_forked": "Two signed heads of this lane contradict each other. Ask its community what happened.",
 }
 
+_AUDIT = {
+    "source_unreadable": "The source cannot be read. Check the path or address, and that it is complete.",
+    "source_refused": "The server does not let you read this. Ask the community for an auditor's token.",
+    "source_changed": "The source gave other bytes at the second reading. Copy it first, then audit the copy.",
+    "file_too_large": "A file is larger than its kind may be. Get the bundle again, from another node.",
+    "file_missing": "A file of the bundle is missing. Get the bundle again, from another node.",
+    "path_refused": "A name in the archive is no path of a bundle. Do not unpack it; get another one.",
+    "archive_refused": "The archive holds a link or a special file. Do not unpack it; get another one.",
+    "index_malformed": "The index of the bundle is not well written. Get the bundle again.",
+    "index_mismatch": "The index states another size than the checkpoint. Get the bundle again.",
+    "genesis_missing": "No source holds the genesis of this community. Add a source with its charter.",
+    "successor_missing": "A lane of a later epoch has no successor note that opens it. Add a source with the note.",
+    "successor_contested": "Two successor notes close the same epoch. Ask the community which one it stands by.",
+    "entries_damaged": "Entries are not those that the signed root covers. Take this lane from another node.",
+    "tile_damaged": "A hash tile is not the one that the signed root covers. Take it from another node.",
+    "checkpoint_contradicted": "The signed root is not that of the entries. Ask the community for its lane.",
+    "lane_short": "No source holds the lane up to the size at which it was sealed. Add a source that does.",
+    "seal_mismatch": "The lane is not the one that the successor note sealed. Ask its community what happened.",
+    "statement_mismatch": "The charter states another root of this lane. Ask the community what happened.",
+    "posting_overdue": "A posting is missing though later ones were made. Ask that community to post it.",
+    "posting_unshared": "The shares of an order do not sum to its gross. Compare the split by hand.",
+    "balance_mismatch": "An account is not the sum of its postings. Compare the ledger by hand.",
+    "due_unmirrored": "What two communities owe each other does not cancel out. Compare their ledgers.",
+    "receipt_mismatch": "The receipt proves another record than the one it shows. Ask for a new receipt.",
+    "file_unknown": "The file is no checkpoint, receipt or bundle. Check that it was copied whole.",
+    "destination_not_empty": "Something stands at the destination already. Choose a new name.",
+}
+
 SENTENCES: Mapping[str, str] = {
     **_ENCODING,
     **_RECORD,
@@ -209,4 +240,5 @@ SENTENCES: Mapping[str, str] = {
     **_SEALING,
     **_LOG,
     **_SESSION,
+    **_AUDIT,
 }
