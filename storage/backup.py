@@ -47,13 +47,21 @@ def restore(copy: Path, folder: Path) -> None:
             raise StorageError("backup_exists", str(target))
         with _written(target) as part, _told():
             shutil.copyfile(copy, part)
-            with closing(sqlite3.connect(part, isolation_level=None)) as database:
-                found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-                if found != "ok":
-                    raise StorageError("storage_damaged", str(found))
-                database.execute("UPDATE store SET instance = ?", (secrets.token_bytes(INSTANCE_BYTES),))
+            _make_another_instance(part)
+            for suffix in ("-wal", "-shm"):  # of the lost database: they would be played into this one
+                target.with_name(target.name + suffix).unlink(missing_ok=True)
     finally:
         lock.release()
+
+
+def _make_another_instance(file: Path) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StorageError("storage_damaged", str(found))
+        if not database.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'store'").fetchone()[0]:
+            raise StorageError("storage_damaged", "a database, but none of ours")
+        database.execute("UPDATE store SET instance = ?", (secrets.token_bytes(INSTANCE_BYTES),))
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""One file a version of the facts, frozen once it is released."""
