@@ -1,0 +1,169 @@
+"""Opens the community's keys: whole, private to this user, and those that the genesis names."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.errors import NodeError
+from node.vault.files import check_private, write_private
+from node.vault.keybox import LiveKeys
+from protocol.errors import IdentityError, ProtocolError
+from protocol.identity.genesis import Genesis
+from protocol.identity.keys import SEED_BYTES, SigningKey, from_base32, to_base32
+from protocol.identity.sealing import ReaderKey
+from protocol.lanes import BODY_TYPES
+from protocol.log.merkle import leaf_hash
+from protocol.log.record import decode_record
+
+KEYS_FOLDER = "keys"
+GENESIS_FILE = "genesis.record"
+KEYBOX_FILE = "keybox.sealed"
+TOKEN_FILE = "api.token"  # noqa: S105  the name of the file
+FORMAT_FILE = "format"
+FORMAT = "1\n"
+ROLES = ("log", "witness", "transport", "sealing")
+TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Vault:
+    """The keys of one community, of its present epoch, ready to sign and to open."""
+
+    community: bytes
+    genesis: Genesis
+    genesis_record: bytes
+    epoch: int
+    log: SigningKey
+    witness: SigningKey
+    transport: SigningKey
+    transport_seed: bytes
+    sealing: ReaderKey
+    api_token: str
+
+    @property
+    def community_text(self) -> str:
+        """The community id as 52 characters."""
+        return to_base32(self.community)
+
+    def __repr__(self) -> str:
+        """Nothing that is secret."""
+        return f"Vault({self.community_text}, epoch={self.epoch})"
+
+
+def has_vault(folder: Path) -> bool:
+    """Tell whether the folder holds a community; its keys appear in one step, so it is all or nothing."""
+    return (folder / KEYS_FOLDER).is_dir()
+
+
+def open_vault(folder: Path) -> Vault:
+    """Return the keys in a node's folder, or raise `NodeError` with what is wrong with them."""
+    keys_folder = folder / KEYS_FOLDER
+    if not has_vault(folder):
+        raise NodeError("vault_missing", str(folder))
+    for path in (keys_folder, *sorted(keys_folder.iterdir())):
+        check_private(path)
+    check_format(keys_folder)
+    keys = _read_keys(keys_folder)
+    genesis_record = _read(keys_folder / GENESIS_FILE)
+    vault = Vault(
+        community=leaf_hash(genesis_record),
+        genesis=_read_genesis(genesis_record, keys_folder / GENESIS_FILE),
+        genesis_record=genesis_record,
+        epoch=keys.epoch,
+        log=SigningKey(keys.log),
+        witness=SigningKey(keys.witness),
+        transport=SigningKey(keys.transport),
+        transport_seed=keys.transport,
+        sealing=ReaderKey(keys.sealing),
+        api_token=read_token(folder),
+    )
+    _check_belongs(vault)
+    return vault
+
+
+def read_token(folder: Path) -> str:
+    """Return the API token of the folder, made anew where it was removed to revoke it."""
+    path = folder / TOKEN_FILE
+    if not path.exists():
+        write_private(path, make_token().encode() + b"\n")
+    check_private(path)
+    try:
+        token = path.read_text("ascii").strip()
+        from_base32(token, TOKEN_BYTES)
+    except (UnicodeDecodeError, IdentityError) as error:
+        raise NodeError("vault_damaged", str(path)) from error
+    return token
+
+
+def make_token() -> str:
+    """Return a new random token of 52 characters."""
+    return to_base32(secrets.token_bytes(TOKEN_BYTES))
+
+
+def key_file(role: str, epoch: int) -> str:
+    """Return the name of a key's file; only log keys change with the epoch."""
+    return f"log-{epoch}.key" if role == "log" else f"{role}.key"
+
+
+def key_text(seed: bytes) -> bytes:
+    """Return what stands in a key file: one line of base32."""
+    return to_base32(seed).encode() + b"\n"
+
+
+def check_format(keys_folder: Path) -> None:
+    """Refuse keys that a later version wrote."""
+    found = _read(keys_folder / FORMAT_FILE)
+    if found != FORMAT.encode():
+        raise NodeError("vault_newer", f"{keys_folder}: {found[:20]!r}")
+
+
+def _read_keys(keys_folder: Path) -> LiveKeys:
+    epochs = [
+        int(number)
+        for path in keys_folder.glob("log-*.key")
+        if (number := path.stem.removeprefix("log-")).isascii() and number.isdigit()
+    ]
+    if not epochs:
+        raise NodeError("vault_damaged", f"{keys_folder}: no log key")
+    epoch = max(epochs)
+    seeds = {role: _read_seed(keys_folder / key_file(role, epoch)) for role in ROLES}
+    return LiveKeys(epoch=epoch, **seeds)
+
+
+def _read_seed(path: Path) -> bytes:
+    try:
+        return from_base32(_read(path).decode("ascii").strip(), SEED_BYTES)
+    except (UnicodeDecodeError, IdentityError) as error:
+        raise NodeError("vault_damaged", str(path)) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise NodeError("vault_damaged", f"{path} is missing") from error
+
+
+def _read_genesis(raw: bytes, path: Path) -> Genesis:
+    try:
+        body = decode_record(raw, BODY_TYPES).body
+    except ProtocolError as error:
+        raise NodeError("vault_damaged", f"{path}: {error.code}") from error
+    if not isinstance(body, Genesis):
+        raise NodeError("vault_damaged", f"{path} is no genesis")
+    return body
+
+
+def _check_belongs(vault: Vault) -> None:
+    """The keys are those of the genesis; a log key of a later epoch is judged by its successor note."""
+    genesis = vault.genesis
+    pairs = [
+        ("witness", vault.witness.public, genesis.witness_key),
+        ("transport", vault.transport.public, genesis.transport_key),
+        ("sealing", vault.sealing.public, genesis.sealing_key),
+    ]
+    if vault.epoch == 0:
+        pairs.append(("log", vault.log.public, genesis.log_key))
+    for role, here, named in pairs:
+        if here != named:
+            raise NodeError("vault_damaged", f"the {role} key is not the one in {GENESIS_FILE}")
