@@ -60,6 +60,8 @@ BASIS_POINTS = 10_000
 # Trade and ledger (sections 13 and 14)
 ORDER_LINES_MAX = 200
 MEDIATORS_MAX = 8
+CONTACT_CHARACTERS_MAX = 300
+NOTE_CHARACTERS_MAX = 2_000
 ENTRIES_MAX = 24
 IMAGES_MAX = 12
 SHOP_KEEPERS_MAX = 16
@@ -81,6 +83,8 @@ ENTRIES_FRAME_BYTES_MAX = 1_048_576
 NEWS_BYTES_MAX = 65_536
 SEALED_OBJECTS_MAX = 16
 BLOB_PART_BYTES_MAX = 1_048_576
+FETCHES_MAX = 4  # lanes that are fetched at a time
+LANES_LOADING_MAX = 4_096  # lanes offered by peers whose state the store is being asked for
 FETCH_BUNDLES_MAX = 16  # bundles of one lane that are asked for or not yet stored
 SESSIONS_MAX = 256
 HANDSHAKES_MAX = 32
@@ -89,3 +93,9 @@ REQUEST_MS = 10_000
 SILENCE_MS = 60_000  # then a ping is sent
 PING_MS = 30_000  # then the session ends
 POLL_MS = 30_000  # how often one peer is asked for its heads without a reason
+
+# Bundles and the audit (sections 19 and 21)
+INDEX_LANES_MAX = 131_072
+INDEX_BYTES_MAX = 16_777_216
+FINDINGS_LISTED_MAX = 1_000  # findings that a report names; it counts all
+WAITING_LISTED_MAX = 1_000  # pending records and awaited postings that a report names; it counts all

@@ -9,7 +9,6 @@ untyped value and knows which code to refuse it with. A test holds the two again
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -45,8 +44,7 @@ class Envelope(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fiel
     signature: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One decoded record. `body` is a struct where the kind is known, else the plain value.
 
     `record_id` is the 32-byte RFC 6962 leaf hash of `raw`, the original bytes.
@@ -95,9 +93,14 @@ def encode_record(
     return encode([FORMAT, kind, time_ms, charter_size, author, body, signature])
 
 
-def decode_record(raw: bytes, body_types: Mapping[str, BodyType]) -> Record:
-    """Return the record in `raw`, or raise `EncodingError` or `RecordVoid` with the code of what is wrong."""
-    return _decode_quickly(raw, body_types) or _decode_slowly(raw, body_types)
+def decode_record(
+    raw: bytes, body_types: Mapping[str, BodyType], *, record_id: bytes | None = None
+) -> Record:
+    """Return the record in `raw`, or raise `EncodingError` or `RecordVoid` with the code of what is wrong.
+
+    `record_id` is its leaf hash, where the caller has it already.
+    """
+    return _decode_quickly(raw, body_types, record_id) or _decode_slowly(raw, body_types)
 
 
 def member_message(
@@ -107,31 +110,23 @@ def member_message(
     return MEMBER_SIGNATURE_DOMAIN + encode([community, lane, charter_size, kind, time_ms, author, body])
 
 
-def _decode_quickly(raw: bytes, body_types: Mapping[str, BodyType]) -> Record | None:
+def _decode_quickly(raw: bytes, body_types: Mapping[str, BodyType], record_id: bytes | None) -> Record | None:
     if len(raw) > RECORD_BYTES_MAX:
         return None
     try:
         envelope = _decode_envelope(raw)
         body_type = body_types.get(envelope.kind)
-        if body_type is None or not _is_envelope_legal(envelope) or encode(envelope) != raw:
+        if body_type is None or not _is_envelope_legal(envelope):
             return None
         body = body_type.decode(envelope.body)
-        if encode(body) != bytes(envelope.body):
+        format_number, kind, time_ms, charter_size, author, _, signature = msgspec.structs.astuple(envelope)
+        if encode((format_number, kind, time_ms, charter_size, author, body, signature)) != raw:
             return None
     except (msgspec.DecodeError, UnicodeDecodeError, ProtocolError):
         return None
     if body_type.has_attributes:
         _check_attributes(body)
-    return Record(
-        envelope.kind,
-        envelope.time_ms,
-        envelope.charter_size,
-        envelope.author,
-        body,
-        envelope.signature,
-        leaf_hash(raw),
-        raw,
-    )
+    return Record(kind, time_ms, charter_size, author, body, signature, record_id or leaf_hash(raw), raw)
 
 
 def _is_envelope_legal(envelope: Envelope) -> bool:
