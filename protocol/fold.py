@@ -21,6 +21,7 @@ from protocol.lanes.charter.identity import OPENING_KINDS, Seal
 from protocol.lanes.charter.members import verify_author
 from protocol.lanes.kind import (
     CHARTER,
+    LANE_NAMES,
     Change,
     Entry,
     Key,
@@ -185,13 +186,22 @@ class Fold:
         clock = self._clock(lane)
         return clock.epoch, clock.size
 
+    def next_index(self, lane: Lane, epoch: int) -> int | None:
+        """Return where the fold of `lane` in `epoch` goes on, or None while an earlier epoch is not complete."""
+        clock = self._clock(lane)
+        if epoch == clock.epoch:
+            return clock.size
+        return 0 if self._is_complete_before(lane, clock, epoch) else None
+
     def seal(self, community: bytes, epoch: int, lanes: Mapping[str, tuple[int, bytes]]) -> None:
         """Close `epoch` as a verified successor note says: size and root of every lane (section 9.3)."""
-        for name, (size, root) in lanes.items():
+        for name in LANE_NAMES:
             clock = self._clock(Lane(community, name))
-            if (clock.epoch, clock.size) > (epoch, size):
+            if (clock.epoch, clock.size) > (epoch, lanes[name][0] if name in lanes else 0):
                 raise RebuildNeededError
-            self._state.put("seal", (community, epoch, name), Seal(size, root))
+        for name, (size, root) in lanes.items():
+            self._state.put("seal", (community, epoch, name), Seal(epoch, size, root))
+            self._state.put("last_seal", (community, name), Seal(epoch, size, root))
 
     def feed(self, lane: Lane, *, epoch: int, start: int, entries: Sequence[bytes]) -> Folded:
         """Fold `entries`, which stand in `lane` of `epoch` from index `start` on.
@@ -244,19 +254,33 @@ class Fold:
 
     def _begin(self, lane: Lane, epoch: int, start: int) -> LaneClock:
         clock = self._clock(lane)
-        if epoch == clock.epoch + 1 and start == 0:
-            seal = self._state.get("seal", (lane.community, clock.epoch, lane.name))
-            if clock.size == (seal.size if seal else 0):
-                clock.epoch, clock.size, clock.charter_size = epoch, 0, 0
+        if start == 0 and epoch > clock.epoch and self._is_complete_before(lane, clock, epoch):
+            clock.epoch, clock.size, clock.charter_size = epoch, 0, 0
         assert (epoch, start) == (clock.epoch, clock.size), "a lane is fed from where its fold stands"
         return clock
+
+    def _is_complete_before(self, lane: Lane, clock: LaneClock, epoch: int) -> bool:
+        """Whether every epoch before `epoch` is closed, and the lane is folded as far as they say."""
+        size = clock.size
+        for closed in range(clock.epoch, epoch):
+            if self._sealed_size(lane, closed) != size:
+                return False
+            size = 0
+        return epoch > clock.epoch
+
+    def _sealed_size(self, lane: Lane, epoch: int) -> int | None:
+        """Return at which size `epoch` closed the lane, 0 where its note does not name it, None while open."""
+        if self._state.get("seal", (lane.community, epoch, CHARTER)) is None:
+            return None
+        seal = self._state.get("seal", (lane.community, epoch, lane.name))
+        return seal.size if seal else 0
 
     def _admit(self, position: Position, raw: bytes, clock: LaneClock, folded: Folded) -> Record | None:
         """Return the record when its bytes and its lane's clock allow it, else note it as void."""
         record_id = leaf_hash(raw)
         try:
-            seal = self._state.get("seal", (position.community, position.epoch, position.lane))
-            if seal and position.index >= seal.size:
+            sealed_size = self._sealed_size(Lane(position.community, position.lane), position.epoch)
+            if sealed_size is not None and position.index >= sealed_size:
                 raise RecordVoid("beyond_seal")
             record = decode_record(raw, BODY_TYPES)
             self._advance(record, position, clock)

@@ -1,4 +1,4 @@
-"""From a split to double entry: one side's account lines for a set of allocations (PROTOCOL.md section 14.2)."""
+"""From a split to double entry: one side's account lines for some allocations (PROTOCOL.md section 14.2)."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -26,9 +26,9 @@ search_documents = sa.Table(
     "search_documents",
     metadata,
     sa.Column("document_number", Integer, primary_key=True, autoincrement=False),
-    sa.Column("document_key", PlainText, nullable=False, unique=True),
+    sa.Column("document_key", Bytes, nullable=False, unique=True),
     sa.Column("time_ms", Integer, nullable=False),
-    sa.Column("terms_hash", Bytes, nullable=False),
+    sa.Column("words_hash", Bytes, nullable=False),
 )
 
 search_progress = sa.Table(
@@ -37,7 +37,6 @@ search_progress = sa.Table(
     sa.Column("only_row", sa.SmallInteger, sa.CheckConstraint("only_row = 1"), primary_key=True),
     sa.Column("next_document", Integer, nullable=False),  # numbers are never given twice
     sa.Column("stale_documents", Integer, nullable=False),  # removed, but their terms still lie in the index
-    sa.Column("indexed", Bytes, nullable=False),  # how far the indexer has come; its own affair
 )
 
 orders = sa.Table(  # one row an order, from `placement` and `deal`

@@ -92,6 +92,7 @@ class OpenedLane(msgspec.Struct, frozen=True):
 class Seal(msgspec.Struct, frozen=True):
     """Where a successor note closed one lane of one epoch."""
 
+    epoch: int
     size: int
     root: bytes
 
@@ -101,6 +102,7 @@ TABLES: Tables = {
     "declared_lane": DeclaredLane,
     "opened_lane": OpenedLane,
     "seal": Seal,
+    "last_seal": Seal,
     "lanes_stated": LaneStatement,
 }
 
@@ -135,7 +137,7 @@ def step_opened(read: Reader, entry: Entry) -> list[Change]:
     position = entry.position
     if position.index != 0 or position.lane == CHARTER or entry.record.body.lane != position.lane:
         raise RecordVoid("lane_opening_misplaced")
-    if read.get("seal", (position.community, position.epoch - 1, position.lane)):
+    if read.get("last_seal", (position.community, position.lane)):
         raise RecordVoid("lane_opening_misplaced", "an earlier epoch sealed this lane: lane.continued")
     require_declared(read, position.community, position.lane, charter_size_of(entry))
     return [Put("opened_lane", (position.community, position.lane), OpenedLane(position.epoch))]
@@ -146,8 +148,8 @@ def step_continued(read: Reader, entry: Entry) -> list[Change]:
     position, body = entry.position, entry.record.body
     if position.index != 0 or position.epoch == 0 or body.lane != position.lane:
         raise RecordVoid("lane_opening_misplaced")
-    seal = read.get("seal", (position.community, position.epoch - 1, position.lane))
-    if seal is None or (body.epoch, body.size, body.root) != (position.epoch - 1, seal.size, seal.root):
+    seal = read.get("last_seal", (position.community, position.lane))
+    if seal is None or (body.epoch, body.size, body.root) != (seal.epoch, seal.size, seal.root):
         raise RecordVoid("lane_continuation_mismatch")
     return [Put("opened_lane", (position.community, position.lane), OpenedLane(position.epoch))]
 
@@ -166,7 +168,7 @@ def require_declared(read: Reader, community: bytes, lane: str, at: CharterSize)
     declared = read.get("declared_lane", (community, lane))
     if declared is None or not declared.span.covers(at):
         raise RecordVoid("lane_not_declared", lane)
-    return declared  # type: ignore[no-any-return]
+    return declared  # type: ignore[no-any-return]  # the table says which struct stands there
 
 
 OPENING_KINDS = frozenset({"community.founded", "lane.opened", "lane.continued"})

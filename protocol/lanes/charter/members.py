@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from protocol.errors import RecordVoid
 from protocol.fields import ObjectId, PublicKey
-from protocol.identity.keys import is_signature_valid
+from protocol.identity.keys import check_signing_key, is_signature_valid
 from protocol.lanes.kind import (
     CHARTER,
     Change,
@@ -73,6 +73,8 @@ def step_admitted(read: Reader, entry: Entry) -> list[Change]:
     body, key = entry.record.body, (entry.position.community, entry.record.body.member_id)
     history = _closed(read.get("member", key), entry)
     member_key = None if body.key is UNSET else body.key
+    if member_key is not None:
+        check_signing_key(member_key)
     membership = Membership(open_span(entry), tuple(body.roles), member_key)
     return [Put("member", key, Member((*history, membership)))]
 

@@ -81,7 +81,7 @@ def require_policy(read: Reader, community: bytes, policy: bytes, at: CharterSiz
     adopted = read.get("adopted_policy", (community, policy))
     if adopted is None or not any(span.covers(at) for span in adopted.spans):
         raise RecordVoid("policy_not_adopted")
-    return read.get("policy", (policy,))  # type: ignore[no-any-return]
+    return read.get("policy", (policy,))  # type: ignore[no-any-return]  # the table says which struct stands there
 
 
 def _retire(read: Reader, entry: Entry, retired_id: bytes) -> list[Change]:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.amounts.money import CURRENCY_EXPONENTS
-from protocol.amounts.split import Allocation, Side, TaxTotal
+from protocol.amounts.split import Allocation, Side, TaxTotal, check_totals
 from protocol.errors import RecordVoid
 from protocol.fields import (
     Attributes,
@@ -184,13 +184,21 @@ class Deal(msgspec.Struct, frozen=True):
     code: str | None
 
 
+class Untaken(msgspec.Struct, frozen=True):
+    """A buyer's record that the seller has not taken yet: what waits on the seller's desk."""
+
+    reference: Reference
+    kind: str
+    order: OrderKey
+
+
 class Awaited(msgspec.Struct, frozen=True):
     """A posting that one side still owes its ledger."""
 
     order: OrderKey
 
 
-TABLES: Tables = {"placement": Placement, "move": Move, "deal": Deal, "awaited": Awaited}
+TABLES: Tables = {"placement": Placement, "move": Move, "deal": Deal, "untaken": Untaken, "awaited": Awaited}
 
 # The seller's moves: from which status to which (section 13.3). What is absent is void.
 LEGAL_MOVES: Mapping[tuple[Status, str], Status] = {
@@ -240,7 +248,7 @@ def step_placed(read: Reader, entry: Entry) -> list[Change]:
             (key.buyer, key.order_id),
             Placement(entry.reference, entry.record.time_ms, body),
         ),
-        Put("move", position, Move(entry.record.record_id, entry.record.kind, key, body.seller)),
+        *_said_by_buyer(entry, key, body.seller),
     ]
 
 
@@ -250,8 +258,15 @@ def step_buyer_move(read: Reader, entry: Entry) -> list[Change]:
     placement = read.get("placement", (key.buyer, key.order_id))
     if placement is None:
         raise RecordVoid("order_unknown")
-    move = Move(entry.record.record_id, entry.record.kind, key, placement.placed.seller)
-    return [Put("move", entry.position, move)]
+    return _said_by_buyer(entry, key, placement.placed.seller)
+
+
+def _said_by_buyer(entry: Entry, order: OrderKey, seller: bytes) -> list[Change]:
+    record, position = entry.record, entry.position
+    return [
+        Put("move", position, Move(record.record_id, record.kind, order, seller)),
+        Put("untaken", (seller, *position), Untaken(entry.reference, record.kind, order)),
+    ]
 
 
 def cited_move(read: Reader, reference: Reference) -> Move:
@@ -266,7 +281,7 @@ def cited_move(read: Reader, reference: Reference) -> Move:
         raise RecordVoid("reference_unknown")
     if move.record_id != reference.record_id:
         raise RecordVoid("reference_mismatch")
-    return move  # type: ignore[no-any-return]
+    return move  # type: ignore[no-any-return]  # the table says which struct stands there
 
 
 def order_subject(body: SellerMove) -> Key:
@@ -289,6 +304,7 @@ def _check_totals(totals: list[TaxTotal]) -> None:
     classes = [total.tax_class for total in totals]
     if classes != sorted(set(classes)):
         raise ValueError("totals must be sorted by tax class, each once")
+    check_totals(totals)
 
 
 BUYER_KINDS = (

@@ -8,7 +8,7 @@ from protocol.amounts.entries import account_entries
 from protocol.amounts.split import Allocation, Side, TaxTotal, difference, split
 from protocol.errors import RecordVoid
 from protocol.lanes.charter.policies import require_policy
-from protocol.lanes.kind import TRADE, Change, Entry, Put, Reader, RecordKind, charter_size_of
+from protocol.lanes.kind import TRADE, Change, Entry, Put, Reader, RecordKind, Remove, charter_size_of
 from protocol.lanes.trade.orders import (
     BUYER_KINDS,
     LEGAL_MOVES,
@@ -53,6 +53,7 @@ def step_seller_move(read: Reader, entry: Entry) -> list[Change]:
             Put("move", reference.position, msgspec.structs.replace(cited, is_taken=True))
             for reference, cited in taken
         ),
+        *(Remove("untaken", (seller, *reference.position)) for reference, _ in taken),
         Put("deal", deal_key(seller, order), after),
         Put("move", entry.position, move),
         *_awaited(entry, move, placement.placed.collector),

@@ -1,0 +1,40 @@
+"""Which listings the search index has yet to look at: written with the fold, emptied by the indexer.
+
+Search runs behind the fold, so that a backfill is not held up by tokenizing; how many rows wait here is its
+lag. A key is the fold's key of the listing, in canonical bytes.
+"""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from protocol.encoding import decode, encode
+from protocol.lanes.kind import Key
+from storage.schema.views import search_queue
+
+_KEY_BYTES_MAX = 256
+
+
+def queue_listings(connection: sa.Connection, keys: Iterable[Key]) -> None:
+    """Note that these listings changed."""
+    values = [(encode(key),) for key in keys]
+    if not values:
+        return
+    place = "?" if connection.dialect.name == "sqlite" else "%s"
+    connection.exec_driver_sql(
+        f"INSERT INTO search_queue (listing) VALUES ({place}) ON CONFLICT DO NOTHING",  # noqa: S608  no input
+        values,
+    )
+
+
+def take_listings(connection: sa.Connection, limit: int) -> list[Key]:
+    """Take up to `limit` changed listings off the queue, in the transaction that indexes them."""
+    rows = list(connection.execute(sa.select(search_queue.c.listing).limit(limit)).scalars())
+    if rows:
+        connection.execute(sa.delete(search_queue).where(search_queue.c.listing.in_(rows)))
+    return [tuple(decode(row, bytes_max=_KEY_BYTES_MAX)) for row in rows]
+
+
+def queued_count(connection: sa.Connection) -> int:
+    """Return how many listings wait for the indexer."""
+    return connection.execute(sa.select(sa.func.count()).select_from(search_queue)).scalar_one()
