@@ -54,6 +54,28 @@ SENTENCES: Mapping[str, str] = {
     "network; until then nothing is written.",
     "clock_apart": "The clock of this machine is far from that of most peers. Set it, or let it be set over "
     "the network; until then nothing is written.",
+    "clock_before_release": "The clock of this machine stands before this software was made. Set it, or let it "
+    "be set over the network; the node writes again by itself.",
+    "clock_behind": "The clock of this machine stands before the newest record. Set it, or wait until it has "
+    "caught up; the node writes again by itself.",
+    "clock_apart": "The clock of this machine is far from those of the peers. Set it; the node writes again by "
+    "itself.",
+    "store_restored": "The data is an older copy of what this community has signed. Start again on the newest "
+    "data; this node reads and signs nothing.",
+    # trade
+    "record_not_here": "The record cites one that has not arrived yet. Try again when the node has caught up.",
+    "sector_unknown": "There is no such sector. Choose one of the nine.",
+    "not_ours": "This belongs to another community. Only that one can change it.",
+    "community_unknown": "This node does not follow that community. Add it as a peer first.",
+    "listing_unavailable": "The listing is not offered any more. Choose another one.",
+    "currencies_mixed": "The order mixes currencies. Place one order for each currency.",
+    "policy_not_common": "The two communities have adopted no common policy. Adopt the seller's policy first.",
+    "order_ended": "The order has ended already. There is nothing to cancel.",
+    "order_not_fulfilled": "The seller has not fulfilled this order yet. Confirm the receipt when it has arrived.",
+    "details_missing": "The private part of the order has not arrived. Wait for the buyer's node, or reject the "
+    "order with the code details_missing.",
+    "details_mismatch": "The private part of the order does not match what was signed. Reject the order with the "
+    "code details_mismatch.",
     # settings
     "setting_unknown": "There is no setting of this name. Check its spelling; wildgrass up --help lists all.",
     "setting_refused": "A setting has a value that cannot be used. Correct it.",
@@ -98,6 +120,10 @@ SENTENCES: Mapping[str, str] = {
     "request_field_refused": "A field of the request is missing, unknown or out of bounds. Correct that "
     "field.",
     "request_too_large": "The request is larger than the limit. Send less at a time.",
+    "request_too_slow": "The request did not arrive in time. Send it again over a better connection.",
+    "sector_unknown": "There is no such sector. Choose one of food, frozen, fashion, beauty, pets, family, "
+    "automotive, residential and assets.",
+    "not_ours": "That belongs to another community. Only its own community can change it.",
     "unauthorised": "This needs a token. Send the one of the node's folder, or the one that an auditor "
     "was given.",
     "forbidden": "This token does not allow that. Ask a steward of the community for one that does.",
@@ -120,12 +146,29 @@ _STATUS = {
     "request_malformed": 400,
     "request_field_refused": 422,
     "request_too_large": 413,
+    "request_too_slow": 408,
+    "sector_unknown": 422,
+    "not_ours": 403,
     "unauthorised": 401,
     "forbidden": 403,
     "address_private": 403,
     "not_found": 404,
     "method_refused": 405,
     "conflict": 409,
+    "community_unknown": 404,
+    "order_ended": 409,
+    "order_not_fulfilled": 409,
+    "listing_unavailable": 409,
+    "details_missing": 409,
+    "details_mismatch": 409,
+    "policy_not_common": 409,
+    "record_not_here": 409,
+    "not_ours": 403,
+    "clock_before_release": 503,
+    "clock_behind": 503,
+    "clock_apart": 503,
+    "store_restored": 503,
+    "guard_conflict": 503,
     "internal": 500,
     "setting_owned": 409,
     "setting_refused": 422,

@@ -62,7 +62,9 @@ class StateReader:
         return self.connection.execute(_COUNT, place).scalar_one()
 
 
-_ONE = sa.select(state.c.value).where(state.c.table_name == bindparam("table"), state.c.key == bindparam("key"))
+_ONE = sa.select(state.c.value).where(
+    state.c.table_name == bindparam("table"), state.c.key == bindparam("key")
+)
 _IN_RANGE = (
     state.c.table_name == bindparam("table"),
     state.c.key >= bindparam("start"),

@@ -188,8 +188,6 @@ class Untaken(msgspec.Struct, frozen=True):
     """A buyer's record that the seller has not taken yet: what waits on the seller's desk."""
 
     reference: Reference
-    kind: str
-    order: OrderKey
 
 
 class Awaited(msgspec.Struct, frozen=True):
@@ -265,7 +263,7 @@ def _said_by_buyer(entry: Entry, order: OrderKey, seller: bytes) -> list[Change]
     record, position = entry.record, entry.position
     return [
         Put("move", position, Move(record.record_id, record.kind, order, seller)),
-        Put("untaken", (seller, *position), Untaken(entry.reference, record.kind, order)),
+        Put("untaken", untaken_key(seller, record.kind, order, entry.reference), Untaken(entry.reference)),
     ]
 
 
@@ -292,6 +290,11 @@ def order_subject(body: SellerMove) -> Key:
 def deal_key(seller: bytes, order: OrderKey) -> Key:
     """Return the key of the seller's side of an order."""
     return (seller, order.buyer, order.order_id)
+
+
+def untaken_key(seller: bytes, kind: str, order: OrderKey, reference: Reference) -> Key:
+    """Return the key of a buyer's record on the seller's desk, where records of one kind lie side by side."""
+    return (seller, kind, order.buyer, order.order_id, reference.epoch, reference.index)
 
 
 def sides_of(community: bytes, seller: bytes, buyer: bytes) -> frozenset[Side]:

@@ -32,6 +32,7 @@ from protocol.lanes.trade.orders import (
     deal_key,
     order_subject,
     sides_of,
+    untaken_key,
 )
 
 
@@ -53,7 +54,7 @@ def step_seller_move(read: Reader, entry: Entry) -> list[Change]:
             Put("move", reference.position, msgspec.structs.replace(cited, is_taken=True))
             for reference, cited in taken
         ),
-        *(Remove("untaken", (seller, *reference.position)) for reference, _ in taken),
+        *(Remove("untaken", untaken_key(seller, cited.kind, order, reference)) for reference, cited in taken),
         Put("deal", deal_key(seller, order), after),
         Put("move", entry.position, move),
         *_awaited(entry, move, placement.placed.collector),

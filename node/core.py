@@ -1,0 +1,46 @@
+"""The node as actions see it: what it is, how to read, how to write (wired once, in `node/app.py`)."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from node.federation.service import Federation
+from node.vault import Vault
+from node.writer.clock import ClockGuard
+from node.writer.lane_writer import LaneWriter
+from node.writer.transaction import Transaction
+from protocol.identity.genesis import Genesis
+from storage.engine import Store
+from storage.guard import Guard
+from storage.views.reading import StateReader
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True)
+class Node:
+    """One running node of one community."""
+
+    community: bytes
+    genesis: Genesis
+    vault: Vault
+    store: Store
+    guard: Guard
+    clock: ClockGuard
+    writer: LaneWriter
+    readers: ThreadPoolExecutor
+    federation: Federation | None = None
+
+    async def read(self, question: Callable[[StateReader], Answer]) -> Answer:
+        """Ask the store on a reader's thread; `question` sees one moment of it."""
+        return await asyncio.get_running_loop().run_in_executor(self.readers, self._read, question)
+
+    async def write(self, job: Callable[[Transaction], Answer]) -> Answer:
+        """Run a job on the writer's thread; returns when what it said is synced."""
+        return await self.writer.run(job)
+
+    def _read(self, question: Callable[[StateReader], Answer]) -> Answer:
+        with self.store.read() as connection:
+            return question(StateReader(connection))

@@ -1,0 +1,121 @@
+"""What is stored and not folded yet, and the steps that fold it: charters first, then the rest.
+
+A lane whose next entry stands under a charter size that is not here stalls; it is tried again when that
+charter has grown. The listings that a fold changed are indexed for search when nothing is left to fold.
+"""
+
+from node.writer.stored_entries import StoredEntries
+from protocol.fold import Fold, Outcome
+from protocol.lanes.kind import CHARTER, Lane
+from storage.engine import Store
+from storage.lanes import LaneStore
+from storage.views.folding import FoldState
+from storage.views.indexing import index_some
+
+SLICE_ENTRIES = 2_048
+INDEX_LISTINGS = 512
+_PLACE_ORDER = {CHARTER: 0}
+
+Place = tuple[Lane, int]  # a lane and its epoch
+
+
+class Backlog:
+    """The fold's worklist. Only the writer's thread touches it."""
+
+    def __init__(
+        self, store: Store, state: FoldState, fold: Fold, entries: StoredEntries, community: bytes
+    ) -> None:
+        """Take what folds; `community` is the own one."""
+        self._store = store
+        self._state = state
+        self._fold = fold
+        self._entries = entries
+        self._community = community
+        self._ready: dict[Place, int] = {}
+        self._stalled: dict[bytes, dict[Place, int]] = {}
+        self._stored_now: dict[Place, int] = {}
+        self._is_unindexed = True
+        self.void_count = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something to fold or to index."""
+        return bool(self._ready) or self._is_unindexed
+
+    def load(self) -> None:
+        """Find what is stored beyond the fold."""
+        self._ready.clear()
+        self._stalled.clear()
+        self._is_unindexed = True
+        with self._store.read() as connection, self._state.within(connection):
+            store = LaneStore(connection)
+            for stored in store.lanes():
+                lane = Lane(stored.community, stored.lane)
+                size = store.size(stored.lane_key)
+                if (stored.epoch, size) > self._fold.folded_size(lane):
+                    self._ready[lane, stored.epoch] = size
+
+    def note_stored(self, lane: Lane, epoch: int, size: int) -> None:
+        """Say that entries of another community are stored up to `size`, in the open transaction."""
+        self._stored_now[lane, epoch] = size
+
+    def begin_group(self) -> None:
+        """Forget what an undone transaction has noted."""
+        self._stored_now.clear()
+
+    def end_group(self) -> frozenset[bytes]:
+        """After the commit: what was noted is ready; return whose lanes grew."""
+        self._ready.update(self._stored_now)
+        stored = frozenset(lane.community for lane, _ in self._stored_now)
+        self._stored_now.clear()
+        return stored
+
+    def note_own(self) -> None:
+        """Say that own records were folded as they were written: listings may want indexing."""
+        self._is_unindexed = True
+
+    def fold_own(self) -> None:
+        """Fold the own lanes to their end, before anything new is said."""
+        while any(lane.community == self._community for lane, _ in self._ready):
+            self._fold_slice(min(place for place in self._ready if place[0].community == self._community))
+
+    def step(self) -> bool:
+        """Fold one slice, or index one; return whether anything was done."""
+        if self._ready:
+            return self._fold_slice(min(self._ready, key=_by_urgency))
+        if not self._is_unindexed:
+            return False
+        with self._store.write() as connection, self._state.within(connection):
+            indexed = index_some(connection, self._state, INDEX_LISTINGS)
+        self._is_unindexed = indexed == INDEX_LISTINGS
+        return indexed > 0
+
+    def _fold_slice(self, place: Place) -> bool:
+        (lane, epoch), size = place, self._ready.pop(place)
+        with self._store.write() as connection, self._state.within(connection):
+            self._entries.connection = connection
+            start = self._fold.next_index(lane, epoch)
+            if start is None:
+                self._stalled.setdefault(lane.community, {})[place] = size
+                return True
+            store = LaneStore(connection)
+            key = store.lane_key(lane.community, lane.name, epoch)
+            assert key is not None, "a lane of the backlog is stored"
+            entries = store.entries(key, start, min(size, start + SLICE_ENTRIES))
+            folded = self._fold.feed(lane, epoch=epoch, start=start, entries=entries)
+        self._note_outcomes(folded.outcomes)
+        if folded.stalled_on is not None:
+            self._stalled.setdefault(lane.community, {})[place] = size
+        elif start + folded.consumed < size:
+            self._ready[place] = size
+        if lane.name == CHARTER and folded.consumed:
+            self._ready.update(self._stalled.pop(lane.community, {}))
+        self._is_unindexed = True
+        return True
+
+    def _note_outcomes(self, outcomes: list[Outcome]) -> None:
+        self.void_count += sum(outcome.status == "void" for outcome in outcomes)
+
+
+def _by_urgency(place: Place) -> tuple[int, Place]:
+    return _PLACE_ORDER.get(place[0].name, 1), place

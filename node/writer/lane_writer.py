@@ -1,0 +1,272 @@
+"""The lane writer: jobs in, durable records and checkpoints out (DESIGN sections 5 and 10).
+
+One thread owns the store's only writing connection. It takes the jobs that wait, runs them in one
+transaction, and answers all of them when that transaction is synced: durable before acknowledged. Then it
+signs, in a transaction of its own, what has to be signed; moves the guard; and only then tells the node that
+there are new heads. Entries of other communities come the same way and are folded in slices in between, so
+that a large backfill does not hold up a shop.
+
+    reference = await writer.submit(lambda transaction: transaction.say("market/food", body))
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from node.errors import NodeError
+from node.writer.backlog import Backlog
+from node.writer.clock import ClockGuard
+from node.writer.own_lanes import OwnLanes, Signer
+from node.writer.stored_entries import StoredEntries
+from node.writer.transaction import Transaction
+from protocol.errors import ProtocolError
+from protocol.fold import Fold
+from protocol.lanes.kind import CHARTER, LEDGER, TRADE
+from storage.engine import Store
+from storage.errors import StorageError
+from storage.guard import Guard, Mark, SigningMarks, behind
+from storage.views.folding import FoldState
+
+Answer = TypeVar("Answer")
+Job = Callable[[Transaction], Any]
+
+GROUP_JOBS_MAX = 256
+INBOX_JOBS_MAX = 4_096
+CHECKPOINT_SECONDS = 1.0
+AT_ONCE = frozenset({TRADE, LEDGER, CHARTER})
+# Storage's own words to a job; every other refusal is the world failing, and undoes the whole group.
+JOB_STORAGE_CODES = frozenset(
+    {"stock_unknown", "stock_short", "stock_release_beyond", "lane_forked", "lane_gap"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What the writer has done: heads that may be shown, and whether the folded state went on."""
+
+    signed: tuple[str, ...] = ()
+    stored: frozenset[bytes] = frozenset()
+    folded: bool = False
+
+
+class LaneWriter:
+    """The thread that writes. Construct, `start`, `submit` from the event loop, `stop`."""
+
+    def __init__(
+        self,
+        store: Store,
+        guard: Guard,
+        signer: Signer,
+        *,
+        lease: bytes,
+        clock: ClockGuard,
+        on_advance: Callable[[Advance], None],
+    ) -> None:
+        """Take the open store and guard; `on_advance` is called on the writer's thread."""
+        self._store = store
+        self._guard = guard
+        self._signer = signer
+        self._clock = clock
+        self._on_advance = on_advance
+        guarded = guard.marks()
+        self._own = OwnLanes(signer, lease, guarded)
+        self._state = FoldState(store.forget_on_failure)
+        self._entries = StoredEntries(self._own)
+        self._fold = Fold(self._state, self._entries)
+        self._backlog = Backlog(store, self._state, self._fold, self._entries, signer.community)
+        self._inbox: queue.Queue[tuple[Job, Future[Any]] | None] = queue.Queue(INBOX_JOBS_MAX)
+        self._thread = threading.Thread(target=self._run, name="lane-writer", daemon=True)
+        self._unsigned_since: float | None = None
+        self._refusal: NodeError | None = None
+
+    def start(self) -> None:
+        """Check the guard, fold what is stored, and begin. Raises `StorageError`; then nothing runs."""
+        self._check_guard()
+        with self._store.read() as connection:
+            self._own.load(connection)
+        self._backlog.load()
+        self._backlog.fold_own()
+        if self._own.unsigned():
+            self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
+        self._thread.start()
+
+    @property
+    def refuses_because(self) -> NodeError | None:
+        """Why this node does not sign, or None where it does."""
+        return self._refusal
+
+    @property
+    def backlog(self) -> Backlog:
+        """What is stored and not folded yet."""
+        return self._backlog
+
+    def submit(self, job: Callable[[Transaction], Answer]) -> "Future[Answer]":
+        """Queue a job; its future ends when what it said is synced. Raises `NodeError("inbox_full")` when full."""
+        future: Future[Answer] = Future()
+        try:
+            self._inbox.put_nowait((job, future))
+        except queue.Full:
+            raise NodeError("inbox_full") from None
+        return future
+
+    async def run(self, job: Callable[[Transaction], Answer]) -> Answer:
+        """Queue a job from the event loop and wait for its answer."""
+        return await asyncio.wrap_future(self.submit(job))
+
+    def stop(self) -> None:
+        """Finish what is queued, sign what is unsigned, and end the thread."""
+        if self._thread.is_alive():
+            self._inbox.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        is_open = True
+        while is_open:
+            jobs, is_open = self._next_jobs()
+            if jobs:
+                self._run_group(jobs)
+            if self._is_signing_due() or (not is_open and self._unsigned_since is not None):
+                self._sign()
+            if is_open and self._inbox.empty() and self._backlog.step():
+                self._on_advance(Advance(folded=True))
+
+    def _next_jobs(self) -> tuple[list[tuple[Job, Future[Any]]], bool]:
+        """Wait for jobs no longer than there is nothing else to do; return them, and whether to go on."""
+        jobs: list[tuple[Job, Future[Any]]] = []
+        timeout = self._seconds_to_signing() if self._refusal is None else None
+        try:
+            item = self._inbox.get_nowait() if self._backlog.is_waiting else self._inbox.get(timeout=timeout)
+            while item is not None:
+                jobs.append(item)
+                if len(jobs) >= GROUP_JOBS_MAX:
+                    return jobs, True
+                item = self._inbox.get_nowait()
+        except queue.Empty:
+            return jobs, True
+        return jobs, False
+
+    def _run_group(self, jobs: list[tuple[Job, Future[Any]]]) -> None:
+        """Run jobs in one transaction, answer them when it is synced, and go on to the checkpoints."""
+        self._backlog.begin_group()
+        marks: list[Mark] = []
+        try:
+            with self._store.write() as connection, self._state.within(connection):
+                answers = self._run_jobs(jobs, connection)
+                grown = self._own.store_fresh(connection)
+                self._note_unsigned(grown)
+                if self._is_signing_due():
+                    marks = self._own.advance_marks(connection, self._own.unsigned())
+        except StorageError as error:
+            self._undo(jobs, error)
+            return
+        for future, answer, failure in answers:
+            if failure is None:
+                future.set_result(answer)
+            else:
+                future.set_exception(failure)
+        stored = self._backlog.end_group()
+        if grown:
+            self._backlog.note_own()
+        if stored or grown:
+            self._on_advance(Advance(stored=stored, folded=bool(grown)))
+        if marks:
+            self._own.settle_marks(marks)
+            self._show(marks)
+
+    def _run_jobs(
+        self, jobs: list[tuple[Job, Future[Any]]], connection: sa.Connection
+    ) -> list[tuple[Future[Any], Any, BaseException | None]]:
+        self._entries.connection = connection
+        transaction = Transaction(
+            connection,
+            state=self._state,
+            fold=self._fold,
+            own=self._own,
+            signer=self._signer,
+            clock=self._clock,
+            backlog=self._backlog,
+            refusal=self._refusal,
+        )
+        return [(future, *self._run_job(job, transaction)) for job, future in jobs]
+
+    def _run_job(self, job: Job, transaction: Transaction) -> tuple[Any, BaseException | None]:
+        try:
+            return job(transaction), None
+        except (ProtocolError, NodeError) as error:
+            return None, error
+        except StorageError as error:
+            if error.code not in JOB_STORAGE_CODES:
+                raise
+            return None, error
+
+    def _undo(self, jobs: list[tuple[Job, Future[Any]]], error: StorageError) -> None:
+        """The transaction is undone: so is what memory says of it, and every job of it hears why."""
+        with self._store.read() as connection:
+            self._own.load(connection)
+        self._backlog.load()
+        for _, future in jobs:
+            future.set_exception(error)
+
+    def _note_unsigned(self, grown: list[str]) -> None:
+        if not grown:
+            return
+        now = time.monotonic()
+        if AT_ONCE.intersection(grown):
+            self._unsigned_since = now - CHECKPOINT_SECONDS
+        elif self._unsigned_since is None:
+            self._unsigned_since = now
+
+    def _seconds_to_signing(self) -> float | None:
+        if self._unsigned_since is None:
+            return None
+        return max(0.0, self._unsigned_since + CHECKPOINT_SECONDS - time.monotonic())
+
+    def _is_signing_due(self) -> bool:
+        return self._refusal is None and self._seconds_to_signing() == 0.0
+
+    def _sign(self) -> None:
+        """Checkpoint every lane that grew since: mark, guard, sign, show."""
+        names = self._own.unsigned()
+        try:
+            with self._store.write() as connection:
+                marks = self._own.advance_marks(connection, names)
+        except StorageError as error:
+            self._put_off(error)
+            return
+        self._own.settle_marks(marks)
+        self._show(marks)
+
+    def _show(self, marks: list[Mark]) -> None:
+        """What the main store has marked is guarded, then signed and stored, then shown."""
+        try:
+            self._guard.advance(self._own.guard_moves(marks))
+            self._own.settle_guarded(marks)
+            with self._store.write() as connection:
+                self._own.set_heads(connection, marks)
+        except StorageError as error:
+            self._put_off(error)
+            return
+        self._own.settle_heads(marks)
+        self._unsigned_since = None
+        self._on_advance(Advance(signed=tuple(mark.lane for mark in marks)))
+
+    def _put_off(self, error: StorageError) -> None:
+        """A full disk is tried again in a second; somebody else's signature ends ours."""
+        self._unsigned_since = time.monotonic()
+        if error.code == "guard_conflict":
+            self._refusal = NodeError("writing_paused", f"{error.code}: {error.detail}")
+
+    def _check_guard(self) -> None:
+        """A store behind its guard is an old copy: it signs nothing."""
+        with self._store.read() as connection:
+            stored = SigningMarks(connection).marks()
+        ahead = behind(stored, self._guard.marks())
+        if ahead:
+            self._refusal = NodeError("store_restored", f"{ahead[0].lane}, size {ahead[0].size}")

@@ -1,0 +1,119 @@
+"""What a job sees while the writer runs it: the folded state, the store, and the one way to say something."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from node.errors import NodeError
+from node.writer.backlog import Backlog
+from node.writer.clock import ClockGuard
+from node.writer.own_lanes import OwnLanes, Signer
+from protocol.errors import RecordVoid
+from protocol.fold import Fold
+from protocol.lanes import KINDS
+from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, Visibility
+from protocol.lanes.kind import CHARTER, LANE_NAMES, LEDGER, TRADE, Key, Lane, Position, Reference, Waiting
+from protocol.log.merkle import leaf_hash
+from protocol.log.record import Body, encode_record
+from storage.views.folding import FoldState
+from storage.views.reading import StateReader
+
+KIND_OF: dict[type[Body], str] = {kind.body: name for name, kind in KINDS.items()}
+PEERS_ONLY = frozenset({TRADE, LEDGER})
+
+
+class Transaction:
+    """One group of jobs shares one transaction; each job decides on what the ones before it have said.
+
+    A job reads and judges first, and says last: what it has said when it raises stays said.
+    """
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        *,
+        state: FoldState,
+        fold: Fold,
+        own: OwnLanes,
+        signer: Signer,
+        clock: ClockGuard,
+        backlog: Backlog,
+        refusal: NodeError | None,
+    ) -> None:
+        """Take what the writer holds for the length of one transaction."""
+        self.connection = connection
+        self.community = signer.community
+        self.clock = clock
+        self._signer = signer
+        self._state = state
+        self._fold = fold
+        self._own = own
+        self._backlog = backlog
+        self._refusal = refusal
+
+    def get(self, table: str, key: Key) -> Any:
+        """Return the struct of the folded state at `key`, or None."""
+        return self._state.get(table, key)
+
+    def say(self, lane: str, body: Body) -> Reference:
+        """Append one record of the community itself, folded and free of faults, and return its reference.
+
+        Opens the lane on first use. Raises `ProtocolError` with the code that would void the record, and
+        `NodeError` where the clock is wrong; then nothing was appended.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        if lane != CHARTER:
+            self._open(lane)
+        return self._append(lane, body)
+
+    def note_stored(self, lane: Lane, epoch: int, size: int) -> None:
+        """Say that entries of another community's lane were stored up to `size`, to be folded soon."""
+        self._backlog.note_stored(lane, epoch, size)
+
+    def scan(self, table: str, prefix: Key, *, length: int, limit: int) -> list[tuple[Key, Any]]:
+        """Return up to `limit` (key, struct) pairs whose keys of `length` parts begin with `prefix`."""
+        self._state.flush()
+        return list(StateReader(self.connection).scan(table, prefix, length=length, limit=limit))
+
+    def charter_size(self) -> int:
+        """Return the size of the own charter: under it the next record stands."""
+        return self._fold.folded_size(Lane(self.community, CHARTER))[1]
+
+    def _open(self, lane: str) -> None:
+        if self._own.lane(self.connection, lane).size:
+            return
+        if lane not in LANE_NAMES:
+            raise RecordVoid("lane_unknown", lane)
+        if self._state.get("declared_lane", (self.community, lane)) is None:
+            visibility: Visibility = "peers" if lane in PEERS_ONLY else "public"
+            self._append(CHARTER, LaneDeclared(lane=lane, visibility=visibility))
+        self._append(lane, LaneOpened(lane=lane))
+
+    def _append(self, lane: str, body: Body) -> Reference:
+        own = self._own.lane(self.connection, lane)
+        place = Lane(self.community, lane)
+        newest = self._state.get("lane_clock", place)
+        time_ms = self.clock.time_after(newest.time_ms if newest else 0)
+        while True:
+            raw = encode_record(
+                KIND_OF[type(body)],
+                body,
+                time_ms=time_ms,
+                charter_size=0 if lane == CHARTER else self.charter_size(),
+            )
+            try:
+                self._fold.append(place, epoch=self._signer.epoch, index=own.size, raw=raw)
+            except Waiting as waiting:
+                raise NodeError(
+                    "record_not_here", f"{waiting.position.lane}/{waiting.position.index}"
+                ) from None
+            except RecordVoid as error:
+                if error.code not in ("instant_full", "record_repeated"):
+                    raise
+                time_ms += 1
+                continue
+            own.fresh.append(raw)
+            own.size += 1
+            position = Position(self.community, lane, self._signer.epoch, own.size - 1)
+            return Reference(*position, leaf_hash(raw))

@@ -1,0 +1,43 @@
+"""From the fold to the search index: takes changed listings off the queue and gives their words to search."""
+
+import sqlalchemy as sa
+
+from protocol.identity.keys import from_base32, to_base32
+from protocol.lanes.market.listings import Listing
+from storage.search import Document, index_documents, remove_documents
+from storage.state import StateStore
+from storage.views.search_queue import take_listings
+
+_COMMUNITY_BYTES = 32
+_LISTING_BYTES = 16
+
+
+def listing_text_key(community: bytes, lane: str, listing_id: bytes) -> str:
+    """Return the one text by which search and stock know a listing."""
+    return f"{to_base32(community)}/{lane}/{to_base32(listing_id)}"
+
+
+def parse_listing_text_key(key: str) -> tuple[bytes, str, bytes]:
+    """Return the fold's key of the listing that `listing_text_key` named."""
+    community, rest = key.split("/", 1)
+    lane, listing_id = rest.rsplit("/", 1)
+    return from_base32(community, _COMMUNITY_BYTES), lane, from_base32(listing_id, _LISTING_BYTES)
+
+
+def index_some(connection: sa.Connection, state: StateStore, limit: int) -> int:
+    """Index up to `limit` changed listings, in this transaction; return how many there were."""
+    documents, gone = [], []
+    keys = take_listings(connection, limit)
+    for community, lane, listing_id in keys:
+        listing: Listing = state.get("listing", (community, lane, listing_id))
+        text_key = listing_text_key(community, lane, listing_id)  # type: ignore[arg-type]  # parts of a listing's key
+        if listing.is_withdrawn:
+            gone.append(text_key)
+            continue
+        body = listing.published
+        documents.append(
+            Document(text_key, lane, community, body.title, body.text or {}, listing.time_ms)  # type: ignore[arg-type]  # parts of a listing's key
+        )
+    index_documents(connection, documents)
+    remove_documents(connection, gone)
+    return len(keys)
