@@ -1,0 +1,136 @@
+"""One route of the API, and how an HTTP request becomes the request struct of its action.
+
+    Route("POST", "/shops", publish_shop, ShopDraft, PublishedShop, access="admin", summary="Publish a shop.")
+
+A GET or DELETE is read from path and query; a POST or PUT from path and a JSON body. Each field has one
+place, and every struct refuses unknown ones.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from aiohttp import web
+
+from node.errors import NodeError
+
+PREFIX = "/api/v1"
+READ_SECONDS_MAX = 30
+
+Access = Literal["public", "admin"]
+Action = Callable[[Any, Any], Awaitable[msgspec.Struct]]
+
+_BODY_METHODS = ("POST", "PUT", "PATCH")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`path` is below `PREFIX`, with fields of the request in braces; `status` is that of success."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    action: Action
+    request: type[msgspec.Struct]
+    answer: type[msgspec.Struct]
+    access: Access
+    summary: str
+    status: int = 200
+
+    def __post_init__(self) -> None:
+        """Path fields are text fields of the request, and the request refuses unknown fields."""
+        assert self.request.__struct_config__.forbid_unknown_fields, self.request
+        known = {field.name: field.type for field in msgspec.structs.fields(self.request)}
+        for name in self.path_fields:
+            assert _is_text(known[name]), f"{self.path}: {name} has to be text"
+
+    @property
+    def name(self) -> str:
+        """The action's name, which is unique in the document."""
+        return getattr(self.action, "__name__", repr(self.action))
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The fields that stand in the path."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the fields outside the path come as JSON."""
+        return self.method in _BODY_METHODS
+
+    @property
+    def list_fields(self) -> frozenset[str]:
+        """The fields that a query may give several times."""
+        return frozenset(field.name for field in msgspec.structs.fields(self.request) if _is_list(field.type))
+
+
+async def read_request(route: Route, request: web.Request) -> msgspec.Struct:
+    """Return the request struct, or raise `NodeError` with what is wrong with which field."""
+    given = await _read_body(request) if route.has_body else _read_query(route, request)
+    for name, value in request.match_info.items():
+        if name in given:
+            raise NodeError("request_field_refused", f"{name} stands in the path already")
+        given[name] = value
+    try:
+        return msgspec.convert(given, route.request, strict=route.has_body)
+    except msgspec.ValidationError as error:
+        raise NodeError("request_field_refused", str(error)) from error
+
+
+def encode_answer(answer: msgspec.Struct) -> bytes:
+    """Return the JSON bytes of an answer."""
+    return _encoder.encode(answer)
+
+
+_encoder = msgspec.json.Encoder()
+
+
+async def _read_body(request: web.Request) -> dict[str, Any]:
+    if request.query_string:
+        raise NodeError("request_field_refused", "this method takes no query, only a JSON body")
+    try:
+        async with asyncio.timeout(READ_SECONDS_MAX):
+            raw = await request.read()
+    except TimeoutError as error:
+        raise NodeError("request_too_slow", f"{READ_SECONDS_MAX} s") from error
+    if not raw:
+        return {}
+    if request.content_type != "application/json":
+        raise NodeError("request_malformed", f"Content-Type is {request.content_type[:80]}")
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NodeError("request_malformed", str(error)) from error
+    if not isinstance(body, dict):
+        raise NodeError("request_malformed", "the body is no JSON object")
+    return body
+
+
+def _read_query(route: Route, request: web.Request) -> dict[str, Any]:
+    if request.can_read_body:
+        raise NodeError("request_malformed", "this method takes no body")
+    given: dict[str, Any] = {}
+    for name in request.query:
+        values = request.query.getall(name)
+        if name in route.list_fields:
+            given[name] = values
+        elif len(values) == 1:
+            given[name] = values[0]
+        else:
+            raise NodeError("request_field_refused", f"{name[:60]} is given {len(values)} times")
+    return given
+
+
+def _is_text(annotation: Any) -> bool:
+    return isinstance(
+        msgspec.inspect.type_info(annotation), msgspec.inspect.StrType | msgspec.inspect.LiteralType
+    )
+
+
+def _is_list(annotation: Any) -> bool:
+    kinds = msgspec.inspect.ListType | msgspec.inspect.VarTupleType
+    info = msgspec.inspect.type_info(annotation)
+    options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
+    return any(isinstance(option, kinds) for option in options)
