@@ -215,6 +215,7 @@ _AUDIT = {
     "successor_contested": "Two successor notes close one epoch. Ask the community which one it stands by.",
     "entries_damaged": "Entries are not those that the signed root covers. Take this lane from another node.",
     "tile_damaged": "A hash tile is not the one that the signed root covers. Take it from another node.",
+    "copy_abandoned": "So much of this copy is damaged that the rest was not read. Take another copy.",
     "checkpoint_contradicted": "The signed root is not that of the entries. Ask the community for its lane.",
     "lane_short": "No source holds the lane up to the size at which it was sealed. Add a source that does.",
     "seal_mismatch": "The lane is not the one that was sealed. Ask its community what happened.",

@@ -95,5 +95,11 @@ POLL_MS = 30_000  # how often one peer is asked for its heads without a reason
 # Bundles and the audit (sections 19 and 21)
 INDEX_LANES_MAX = 131_072
 INDEX_BYTES_MAX = 16_777_216
-FINDINGS_LISTED_MAX = 1_000  # findings that a report names; it counts all
+FINDINGS_LISTED_MAX = 100  # findings of each code that a report names; it counts all
 WAITING_LISTED_MAX = 1_000  # pending records and awaited postings that a report names; it counts all
+COPY_DAMAGES_MAX = 1_000  # damaged files of one copy, then the rest of it is not read
+EPOCHS_AUDITED_MAX = 1_000
+LANES_MERGED_MAX = 64  # lanes of trade that are folded side by side, in order of time
+PORTION_BYTES_MAX = 1_048_576  # entries of one lane that an audit holds at a time
+UNKNOWN_KINDS_LISTED_MAX = 64
+ROLES_LISTED_MAX = 64

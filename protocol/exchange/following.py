@@ -1,0 +1,326 @@
+"""One lane that may be followed: what peers offer of it, and when it is fetched (PROTOCOL.md section 18.3).
+
+The machine weighs offers against what is held, takes small news at once, and runs one fetch at a time. It
+counts on the store to take every step that it hands on; where one fails, it is told so and starts over.
+
+    follower = LaneFollower(origin)                    # the caller asks the store for the lane
+    effects = follower.handle(Offered(peer, offer))
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import ClassVar
+
+from protocol.errors import ProtocolError
+from protocol.exchange import fetch
+from protocol.exchange.fetch import Answered, Ended, LaneFetch, PeerJoined, PeerLeft, Stored, Unanswered
+from protocol.exchange.frames import News
+from protocol.exchange.heads import OfferedHead
+from protocol.exchange.holding import AdoptHead, Blame, HeldLane, ReportFork, SignedHead, StoreStep, open_head
+from protocol.exchange.news import steps_from_news
+from protocol.log.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A peer has stated a head of this lane."""
+
+    peer: bytes
+    offer: OfferedHead
+
+
+@dataclass(frozen=True, slots=True)
+class NewsOffered:
+    """A peer has pushed a head of this lane with its last entries."""
+
+    peer: bytes
+    offer: OfferedHead
+    news: News
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The store has told what it holds."""
+
+    held: HeldLane
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """There is room for one more fetch."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAdvanced:
+    """The community itself has signed a new head of its own lane."""
+
+    head: SignedHead
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed:
+    """A step was not taken: what the store holds has to be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Some time has passed."""
+
+
+Event = (
+    Offered | NewsOffered | Loaded | Permitted | OwnAdvanced | StoreFailed | Retried
+    | Answered | Unanswered | Stored | PeerLeft
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Ask the store what it holds of this lane, and whether it is to be followed."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDamage:
+    """The store's copy of this lane is not what its own signed head covers."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLaneSeen:
+    """A peer holds a head that we signed and do not have: nothing may be signed until that is understood."""
+
+    peer: bytes
+    origin: Origin
+    head: SignedHead
+
+
+Effect = fetch.Ask | StoreStep | Blame | ReportFork | Load | ReportDamage | OwnLaneSeen
+
+
+class State(Enum):
+    """Where a lane stands."""
+
+    LOADING = "asking the store"
+    CURRENT = "nothing more is offered"
+    WANTING = "waiting for its turn"
+    FETCHING = "being fetched"
+    OWN = "written here"
+    STOPPED = "forked or damaged"
+
+
+class LaneFollower:
+    """The machine of one lane."""
+
+    def __init__(self, origin: Origin) -> None:
+        """Start with nothing known; the caller has the store asked."""
+        self.state = State.LOADING
+        self.origin = origin
+        self._offers: dict[bytes, OfferedHead] = {}
+        self._held: HeldLane | None = None
+        self._fetch: LaneFetch | None = None
+        self._own_head: SignedHead | None = None
+
+    @property
+    def missing(self) -> int:
+        """How many entries the largest offer has beyond what is held; the shortest fetch goes first."""
+        sizes = [offer.checkpoint.size for offer in self._offers.values()]
+        return max(sizes, default=0) - (self._held.size if self._held else 0)
+
+    def has_offer(self, peer: bytes) -> bool:
+        """Whether something that `peer` offered is still to be fetched."""
+        return peer in self._offers
+
+    def handle(self, event: Event) -> list[Effect]:
+        """Take one event and return what to do, in order."""
+        move = self._MOVES.get((self.state, type(event)))
+        return move(self, event) if move else []
+
+    # What is held.
+
+    def _loaded(self, event: Loaded) -> list[Effect]:
+        self._held = event.held
+        if event.held.is_own:
+            self.state = State.OWN
+            if self._own_head is not None:
+                self._own_advanced(OwnAdvanced(self._own_head))
+            offers, self._offers = self._offers, {}
+            return [
+                seen for peer, offer in offers.items() for seen in self._compare_own(Offered(peer, offer))
+            ]
+        self.state = State.CURRENT
+        return self._weigh()
+
+    def _load_again(self, _event: Event) -> list[Effect]:
+        return [Load(self.origin)]
+
+    def _store_failed(self, _event: Event) -> list[Effect]:
+        self.state = State.LOADING
+        self._held = self._fetch = None
+        return []  # a full disk does not empty itself at once: `Retried` asks again
+
+    # Offers.
+
+    def _keep_offer(self, event: Offered | NewsOffered) -> list[Effect]:
+        self._offers[event.peer] = event.offer
+        return []
+
+    def _weigh_offer(self, event: Offered) -> list[Effect]:
+        self._offers[event.peer] = event.offer
+        return self._weigh()
+
+    def _take_news(self, event: NewsOffered) -> list[Effect]:
+        assert self._held is not None, "news is taken once the store has answered"
+        self._offers[event.peer] = event.offer
+        if not self._is_beyond(event.offer):
+            return self._weigh()
+        head, effects = self._open(event.offer)
+        steps = steps_from_news(self._held, event.news, head) if head else None
+        if head and steps:
+            adopt = steps[-1]
+            assert isinstance(adopt, AdoptHead), "the head comes last"
+            self._held = replace(self._held, size=head.size, hashes=adopt.hashes, adopted=head)
+        return [*effects, *(steps or []), *self._weigh()]
+
+    def _weigh(self) -> list[Effect]:
+        """Queue for a fetch where somebody offers more than is held, under a signature that holds."""
+        head, effects = self._best()
+        if head is not None:
+            self.state = State.WANTING
+        return effects
+
+    def _best(self) -> tuple[SignedHead | None, list[Effect]]:
+        """The largest signed head on offer, and blame for those that are not signed by the lane's key."""
+        self._offers = {peer: offer for peer, offer in self._offers.items() if self._is_beyond(offer)}
+        effects: list[Effect] = []
+        while self._offers:
+            head, blames = self._open(max(self._offers.values(), key=lambda offer: offer.checkpoint.size))
+            effects += blames
+            if head is not None:
+                return head, effects
+        return None, effects
+
+    def _open(self, offer: OfferedHead) -> tuple[SignedHead | None, list[Effect]]:
+        assert self._held is not None, "a signature is checked with the key that the store told"
+        try:
+            return open_head(offer.note, self.origin, self._held.log_public), []
+        except ProtocolError as error:
+            peers = [peer for peer, other in self._offers.items() if other.note == offer.note]
+            for peer in peers:
+                del self._offers[peer]
+            return None, [Blame(peer, error.code, error.detail) for peer in peers]
+
+    def _is_beyond(self, offer: OfferedHead) -> bool:
+        """Whether an offer says more than the adopted head, or the same size with another root."""
+        held, stated = self._held, offer.checkpoint
+        assert held is not None, "offers are weighed once the store has answered"
+        if held.adopted and stated.size == held.adopted.size:
+            return stated.root != held.adopted.root
+        return stated.size > held.adopted_size and stated.size >= held.size
+
+    def _compare_own(self, event: Offered | NewsOffered) -> list[Effect]:
+        if not self._is_beyond(event.offer):
+            return []
+        head, _ = self._open(event.offer)
+        return [OwnLaneSeen(event.peer, self.origin, head)] if head else []
+
+    def _own_advanced_early(self, event: OwnAdvanced) -> list[Effect]:
+        self._own_head = event.head  # the answer of the store may be older than this
+        return []
+
+    def _own_advanced(self, event: OwnAdvanced) -> list[Effect]:
+        assert self._held is not None, "an own lane is known from the store"
+        self._held = replace(self._held, size=event.head.size, adopted=event.head)
+        return []
+
+    # The fetch.
+
+    def _start(self, _event: Event) -> list[Effect]:
+        assert self._held is not None, "a fetch starts once the store has answered"
+        head, effects = self._best()
+        if head is None:
+            self.state = State.CURRENT
+            return effects
+        if self._held.adopted and head.size == self._held.adopted.size:
+            self._stop()
+            return [*effects, ReportFork(self.origin, self._held.adopted, head, ())]
+        self.state = State.FETCHING
+        self._fetch = LaneFetch(self._held, head)
+        for peer, offer in list(self._offers.items()):
+            effects += self._join(peer, offer)
+        return effects
+
+    def _join_fetch(self, event: Offered | NewsOffered) -> list[Effect]:
+        self._offers[event.peer] = event.offer
+        return self._join(event.peer, event.offer)
+
+    def _join(self, peer: bytes, offer: OfferedHead) -> list[Effect]:
+        """Let a peer help, unless it states another root for the very size: that is weighed afterwards."""
+        head, stated = self._fetch.head if self._fetch else None, offer.checkpoint
+        if head is None or (stated.size == head.size and stated.root != head.root):
+            return []
+        return self._tell_fetch(PeerJoined(peer, stated.size))
+
+    def _tell_fetch(self, event: fetch.Event) -> list[Effect]:
+        if self._fetch is None:
+            return []  # it ended with the event before
+        told: list[Effect] = []
+        for effect in self._fetch.handle(event):
+            if isinstance(effect, Ended):
+                return [*told, *self._over(effect.code)]
+            if isinstance(effect, Blame):
+                self._offers.pop(effect.peer, None)
+            told.append(effect)
+        return told
+
+    def _over(self, code: str) -> list[Effect]:
+        assert self._fetch is not None, "only a fetch ends"
+        self._held, self._fetch = self._fetch.held_now(), None
+        if code in ("lane_forked", "fetch_local_damaged"):
+            self._stop()
+            return [ReportDamage(self.origin)] if code == "fetch_local_damaged" else []
+        self.state = State.CURRENT
+        return self._weigh()
+
+    def _stop(self) -> None:
+        self.state = State.STOPPED
+        self._offers = {}
+
+    def _peer_left(self, event: PeerLeft) -> list[Effect]:
+        self._offers.pop(event.peer, None)
+        return []
+
+    def _peer_left_fetch(self, event: PeerLeft) -> list[Effect]:
+        self._offers.pop(event.peer, None)
+        return self._tell_fetch(event)
+
+    # The legal moves. What is not listed is late, or not this lane's affair, and changes nothing.
+    _MOVES: ClassVar[Mapping[tuple[State, type[Event]], Callable[..., list[Effect]]]] = {
+        (State.LOADING, Offered): _keep_offer,
+        (State.LOADING, NewsOffered): _keep_offer,
+        (State.LOADING, Loaded): _loaded,
+        (State.LOADING, OwnAdvanced): _own_advanced_early,
+        (State.LOADING, PeerLeft): _peer_left,
+        (State.LOADING, Retried): _load_again,
+        (State.CURRENT, Offered): _weigh_offer,
+        (State.CURRENT, NewsOffered): _take_news,
+        (State.CURRENT, PeerLeft): _peer_left,
+        (State.CURRENT, StoreFailed): _store_failed,
+        (State.WANTING, Offered): _keep_offer,
+        (State.WANTING, NewsOffered): _keep_offer,
+        (State.WANTING, Permitted): _start,
+        (State.WANTING, PeerLeft): _peer_left,
+        (State.WANTING, StoreFailed): _store_failed,
+        (State.FETCHING, Offered): _join_fetch,
+        (State.FETCHING, NewsOffered): _join_fetch,
+        (State.FETCHING, Answered): _tell_fetch,
+        (State.FETCHING, Unanswered): _tell_fetch,
+        (State.FETCHING, Stored): _tell_fetch,
+        (State.FETCHING, PeerLeft): _peer_left_fetch,
+        (State.FETCHING, StoreFailed): _store_failed,
+        (State.OWN, Offered): _compare_own,
+        (State.OWN, NewsOffered): _compare_own,
+        (State.OWN, OwnAdvanced): _own_advanced,
+    }

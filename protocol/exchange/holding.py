@@ -1,0 +1,131 @@
+"""What the store holds of one lane, and the steps by which it comes to hold more (PROTOCOL.md section 18.3).
+
+The machines of this room never touch the store: they are told what it holds, and say in which order it is to
+take the rest. Entries come before the head that covers them, so that whatever a kill leaves behind is true.
+
+    head = open_head(note, held.origin, held.log_public)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocol.limits import TILE_HEIGHT, TILE_WIDTH
+from protocol.log.checkpoint import Checkpoint, open_checkpoint
+from protocol.log.merkle import CompactRange
+from protocol.log.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHead:
+    """A checkpoint whose signature holds, with the bytes of its note."""
+
+    note: bytes
+    checkpoint: Checkpoint
+
+    @property
+    def size(self) -> int:
+        """How many entries it covers."""
+        return self.checkpoint.size
+
+    @property
+    def root(self) -> bytes:
+        """The 32-byte root over them."""
+        return self.checkpoint.root
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLane:
+    """What the store holds of one log: `size` entries from the first on, with the hashes of their range.
+
+    `adopted` is the head that it shows and serves. `remembered` is a larger one whose entries were on their
+    way; after a kill `size` may lie between the two. An own lane is written here and never fetched.
+    """
+
+    origin: Origin
+    log_public: bytes
+    size: int = 0
+    hashes: tuple[bytes, ...] = ()
+    adopted: SignedHead | None = None
+    remembered: SignedHead | None = None
+    is_own: bool = False
+
+    @property
+    def adopted_size(self) -> int:
+        """The size of the adopted head; 0 before the first."""
+        return self.adopted.size if self.adopted else 0
+
+    def make_range(self) -> CompactRange:
+        """Return the compact range of the entries held."""
+        return CompactRange.from_hashes(self.size, self.hashes)
+
+
+@dataclass(frozen=True, slots=True)
+class RememberHead:
+    """Keep the note of a head before its entries come: if it is contradicted later, it is evidence."""
+
+    origin: Origin
+    head: SignedHead
+
+
+@dataclass(frozen=True, slots=True)
+class StoreEntries:
+    """Append `count` entries at `start`, within one bundle; `packed` and `leaf_hashes` are theirs alone.
+
+    `bundle_root` is the hash of the whole bundle where these entries complete it, else None.
+    """
+
+    origin: Origin
+    start: int
+    count: int
+    packed: bytes
+    leaf_hashes: tuple[bytes, ...]
+    bundle_root: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptHead:
+    """Show and serve the lane up to this head; `hashes` are those of its compact range."""
+
+    origin: Origin
+    head: SignedHead
+    hashes: tuple[bytes, ...]
+
+
+StoreStep = RememberHead | StoreEntries | AdoptHead
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFork:
+    """Keep two signed heads that contradict each other, and mark the lane.
+
+    `proof` shows that the tree of `newer` begins with another tree than `older` states; it is empty for equal
+    sizes, where the two roots say it all.
+    """
+
+    origin: Origin
+    older: SignedHead
+    newer: SignedHead
+    proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """A peer did not do what the protocol says; `code` is of section 20."""
+
+    peer: bytes
+    code: str
+    detail: str = ""
+
+
+def completed_bundle_root(lane: CompactRange, leaves: Sequence[bytes]) -> bytes:
+    """Return the hash of the bundle that `leaves` complete at the end of `lane`."""
+    open_bundle = CompactRange.from_hashes(
+        lane.size % TILE_WIDTH, lane.hashes[(lane.size >> TILE_HEIGHT).bit_count() :]
+    )
+    open_bundle.extend(leaves)
+    return open_bundle.root()
+
+
+def open_head(note: bytes, origin: Origin, log_public: bytes) -> SignedHead:
+    """Return the head that a note states, or raise `LogError` where its form or signature does not hold."""
+    return SignedHead(note, open_checkpoint(note, origin.text, log_public))

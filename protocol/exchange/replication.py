@@ -1,0 +1,352 @@
+"""All peers and all lanes of one node: who is asked what, and who is told (PROTOCOL.md section 18).
+
+Frames of proven peers come in, frames and store steps go out. The sessions beneath, the store beside and the
+clock above belong to the driver; randomness is not needed.
+
+    replication = Replication()
+    effects = replication.handle(PeerOpened(peer, requests_max=32), now_ms)
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from protocol.errors import ProtocolError, SessionError
+from protocol.exchange import following
+from protocol.exchange.fetch import Answered, Ask, Job, PeerLeft, Stored, Unanswered
+from protocol.exchange.following import (
+    LaneFollower,
+    Load,
+    Loaded,
+    NewsOffered,
+    Offered,
+    OwnAdvanced,
+    Permitted,
+    Retried,
+    State,
+)
+from protocol.exchange.frames import NO_INSTANCE, Answer, Heads, News, Request
+from protocol.exchange.heads import HeadsCursor, OfferedHead, read_offer
+from protocol.exchange.holding import Blame
+from protocol.exchange.news import make_news
+from protocol.exchange.replication_events import (
+    Drop,
+    Effect,
+    Event,
+    FrameReceived,
+    LaneAdvanced,
+    LanesLoaded,
+    LaneStored,
+    LoadLanes,
+    PeerClosed,
+    PeerOpened,
+    Reply,
+    RequestAsked,
+    Send,
+    Serve,
+    StepsFailed,
+    WakeAt,
+    WishesChanged,
+    Woken,
+)
+from protocol.exchange.requests import Requests
+from protocol.limits import FETCHES_MAX, LANES_LOADING_MAX, POLL_MS
+from protocol.log.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class _ForHeads:
+    """The request asks for changed heads."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ForFetch:
+    """The request is a job of a lane's fetch."""
+
+    origin: Origin
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class _ForNode:
+    """The request comes from elsewhere in the node."""
+
+    token: int
+
+
+_Owner = _ForHeads | _ForFetch | _ForNode
+
+
+@dataclass(slots=True)
+class _Peer:
+    """An open peer: what it owes us, and up to which size it is known to have which lane."""
+
+    requests: Requests[_Owner]
+    asked_ms: int
+    sizes: dict[Origin, int] = field(default_factory=dict)
+
+
+class Replication:
+    """The machine of a whole node."""
+
+    def __init__(self, *, fetches_max: int = FETCHES_MAX) -> None:
+        """Start without peers and lanes."""
+        self._peers: dict[bytes, _Peer] = {}
+        self._cursors: dict[bytes, HeadsCursor] = {}
+        self._followers: dict[Origin, LaneFollower] = {}
+        self._wanting: dict[Origin, LaneFollower] = {}
+        self._fetching: set[Origin] = set()
+        self._fetches_max = fetches_max
+        self._poll_ms = 0
+        self._wake_ms: int | None = None
+
+    @property
+    def open_peers(self) -> tuple[bytes, ...]:
+        """The communities with which a session stands."""
+        return tuple(self._peers)
+
+    @property
+    def lane_states(self) -> Mapping[Origin, State]:
+        """Where every lane stands that is followed or being asked about."""
+        return {origin: follower.state for origin, follower in self._followers.items()}
+
+    def handle(self, event: Event, now_ms: int) -> list[Effect]:
+        """Take one event and return what to do, in order."""
+        effects = self._MOVES[type(event)](self, event, now_ms)
+        while self._wanting and len(self._fetching) < self._fetches_max:
+            follower = min(self._wanting.values(), key=lambda follower: follower.missing)
+            effects += self._tell(follower, Permitted(), now_ms)
+        return [*effects, *self._wake()]
+
+    # Sessions.
+
+    def _peer_opened(self, event: PeerOpened, now_ms: int) -> list[Effect]:
+        effects = self._peer_closed(PeerClosed(event.peer), now_ms)
+        if not self._peers:
+            self._poll_ms = now_ms + POLL_MS
+        self._peers[event.peer] = _Peer(Requests(event.requests_max), now_ms)
+        return [*effects, *self._ask_heads(event.peer, now_ms)]
+
+    def _peer_closed(self, event: PeerClosed, now_ms: int) -> list[Effect]:
+        peer = self._peers.pop(event.peer, None)
+        if peer is None:
+            return []
+        if any(follower.has_offer(event.peer) for follower in self._followers.values()):
+            self._cursors[event.peer].forget()
+        effects: list[Effect] = [
+            Reply(owner.token, None, "session_lost")
+            for owner in peer.requests.owners
+            if isinstance(owner, _ForNode)
+        ]
+        for follower in list(self._followers.values()):
+            effects += self._tell(follower, PeerLeft(event.peer), now_ms)
+        return effects
+
+    # Frames.
+
+    def _frame_received(self, event: FrameReceived, now_ms: int) -> list[Effect]:
+        if event.peer not in self._peers:
+            return []
+        frame = event.frame
+        try:
+            if isinstance(frame, Request):
+                return [Serve(event.peer, frame)]
+            if isinstance(frame, News):
+                return self._news_came(event.peer, frame, now_ms)
+            if isinstance(frame, Heads) and frame.number == 0:
+                return self._heads_came(event.peer, frame, now_ms)
+            if isinstance(frame, Answer) and frame.number != 0:
+                return self._answer_came(event.peer, frame, now_ms)
+        except SessionError as error:
+            return [Drop(event.peer, error.code)]
+        return []
+
+    def _answer_came(self, peer: bytes, answer: Answer, now_ms: int) -> list[Effect]:
+        requests = self._peers[peer].requests
+        owner = requests.take(answer)
+        effects: list[Effect] = [Send(peer, request) for request in requests.send_on(now_ms)]
+        if isinstance(owner, _ForNode):
+            return [*effects, Reply(owner.token, answer)]
+        if isinstance(owner, _ForFetch):
+            answered = Answered(peer, owner.job, answer)
+            return effects + self._tell_lane(owner.origin, answered, now_ms)
+        if isinstance(owner, _ForHeads) and isinstance(answer, Heads):
+            has_more = self._cursors[peer].take(answer)
+            effects += self._heads_came(peer, answer, now_ms)
+            if has_more:
+                effects += self._ask_heads(peer, now_ms)
+        return effects
+
+    def _heads_came(self, peer: bytes, heads: Heads, now_ms: int) -> list[Effect]:
+        effects: list[Effect] = []
+        for note in heads.notes:
+            offer, blames = self._read_offer(peer, note)
+            effects += blames
+            if offer is not None:
+                effects += self._follow(offer.origin, Offered(peer, offer), now_ms)
+        return _merge_loads(effects)
+
+    def _news_came(self, peer: bytes, news: News, now_ms: int) -> list[Effect]:
+        offer, effects = self._read_offer(peer, news.note)
+        if offer is not None:
+            effects += self._follow(offer.origin, NewsOffered(peer, offer, news), now_ms)
+        return effects
+
+    def _read_offer(self, peer: bytes, note: bytes) -> tuple[OfferedHead | None, list[Effect]]:
+        try:
+            offer = read_offer(note)
+        except ProtocolError as error:
+            return None, [Blame(peer, error.code, error.detail)]
+        return offer, []
+
+    # Lanes.
+
+    def _follow(self, origin: Origin, event: Offered | NewsOffered, now_ms: int) -> list[Effect]:
+        follower = self._followers.get(origin)
+        effects: list[Effect] = []
+        if follower is None:
+            loading = sum(other.state is State.LOADING for other in self._followers.values())
+            if loading >= LANES_LOADING_MAX:
+                self._cursors[event.peer].forget()
+                return []
+            follower = self._followers[origin] = LaneFollower(origin)
+            effects.append(LoadLanes((origin,)))
+        self._peers[event.peer].sizes[origin] = event.offer.checkpoint.size
+        return effects + self._tell(follower, event, now_ms)
+
+    def _lanes_loaded(self, event: LanesLoaded, now_ms: int) -> list[Effect]:
+        for origin in event.unwanted:
+            self._followers.pop(origin, None)
+            self._wanting.pop(origin, None)
+            self._fetching.discard(origin)
+            for peer in self._peers.values():
+                peer.sizes.pop(origin, None)
+        return [
+            effect for held in event.held for effect in self._tell_lane(held.origin, Loaded(held), now_ms)
+        ]
+
+    def _lane_stored(self, event: LaneStored, now_ms: int) -> list[Effect]:
+        return self._tell_lane(event.origin, Stored(event.size), now_ms)
+
+    def _steps_failed(self, event: StepsFailed, now_ms: int) -> list[Effect]:
+        return self._tell_lane(event.origin, following.StoreFailed(), now_ms)
+
+    def _lane_advanced(self, event: LaneAdvanced, now_ms: int) -> list[Effect]:
+        """Push to everybody who may see it and is not known to have it: own news with its entries."""
+        told = self._tell_lane(event.origin, OwnAdvanced(event.head), now_ms) if event.is_own else []
+        news = make_news(event.head.note, event.start, event.packed, event.count) if event.is_own else None
+        frame = news or Heads(0, NO_INSTANCE, 0, False, (event.head.note,))
+        for name, peer in self._peers.items():
+            may_read = event.readers is None or name in event.readers
+            if may_read and peer.sizes.get(event.origin, 0) < event.head.size:
+                peer.sizes[event.origin] = event.head.size
+                told.append(Send(name, frame))
+        return told
+
+    def _wishes_changed(self, _event: WishesChanged, now_ms: int) -> list[Effect]:
+        for cursor in self._cursors.values():
+            cursor.forget()
+        return [effect for peer in self._peers for effect in self._ask_heads(peer, now_ms)]
+
+    def _tell_lane(self, origin: Origin, event: following.Event, now_ms: int) -> list[Effect]:
+        follower = self._followers.get(origin)
+        return self._tell(follower, event, now_ms) if follower else []
+
+    def _tell(self, follower: LaneFollower, event: following.Event, now_ms: int) -> list[Effect]:
+        effects: list[Effect] = []
+        for effect in follower.handle(event):
+            if isinstance(effect, Ask):
+                effects += self._ask(
+                    effect.peer, _ForFetch(follower.origin, effect.job), effect.request, now_ms
+                )
+            elif isinstance(effect, Load):
+                effects.append(LoadLanes((effect.origin,)))
+            else:
+                if isinstance(effect, Blame) and effect.peer in self._cursors:
+                    self._cursors[effect.peer].forget()
+                effects.append(effect)
+        self._note_state(follower)
+        return effects
+
+    def _note_state(self, follower: LaneFollower) -> None:
+        origin, state = follower.origin, follower.state
+        self._fetching.add(origin) if state is State.FETCHING else self._fetching.discard(origin)
+        if state is State.WANTING:
+            self._wanting[origin] = follower
+        else:
+            self._wanting.pop(origin, None)
+
+    # Requests and time.
+
+    def _request_asked(self, event: RequestAsked, now_ms: int) -> list[Effect]:
+        if event.peer not in self._peers:
+            return [Reply(event.token, None, "session_lost")]
+        if self._peers[event.peer].requests.is_full:
+            return [Reply(event.token, None, "requests_too_many")]
+        return self._ask(event.peer, _ForNode(event.token), event.request, now_ms)
+
+    def _ask_heads(self, peer: bytes, now_ms: int) -> list[Effect]:
+        self._peers[peer].asked_ms = now_ms
+        if _ForHeads() in self._peers[peer].requests.owners:
+            return []
+        cursor = self._cursors.setdefault(peer, HeadsCursor())
+        return self._ask(peer, _ForHeads(), cursor.question(), now_ms)
+
+    def _ask(self, peer: bytes, owner: _Owner, request: Request, now_ms: int) -> list[Effect]:
+        return [Send(peer, frame) for frame in self._peers[peer].requests.ask(owner, request, now_ms)]
+
+    def _woken(self, _event: Woken, now_ms: int) -> list[Effect]:
+        self._wake_ms = None
+        effects = [effect for peer in list(self._peers) for effect in self._expire(peer, now_ms)]
+        if now_ms >= self._poll_ms and self._peers:
+            self._poll_ms = now_ms + POLL_MS
+            for follower in list(self._followers.values()):
+                effects += self._tell(follower, Retried(), now_ms)
+            longest_ago = min(self._peers, key=lambda name: self._peers[name].asked_ms)
+            effects += self._ask_heads(longest_ago, now_ms)
+        return _merge_loads(effects)
+
+    def _expire(self, peer: bytes, now_ms: int) -> list[Effect]:
+        requests = self._peers[peer].requests
+        effects: list[Effect] = []
+        for owner in requests.expire(now_ms):
+            if isinstance(owner, _ForFetch):
+                effects += self._tell_lane(owner.origin, Unanswered(peer, owner.job), now_ms)
+            elif isinstance(owner, _ForNode):
+                effects.append(Reply(owner.token, None, "request_unanswered"))
+            else:
+                effects.append(Blame(peer, "request_unanswered"))
+        return [*effects, *(Send(peer, request) for request in requests.send_on(now_ms))]
+
+    def _wake(self) -> Iterable[Effect]:
+        """Ask to be woken where that is earlier than asked for before."""
+        deadlines = [peer.requests.deadline_ms for peer in self._peers.values()]
+        times = [deadline for deadline in deadlines if deadline is not None]
+        if self._peers:
+            times.append(self._poll_ms)
+        if not times or (self._wake_ms is not None and self._wake_ms <= min(times)):
+            return []
+        self._wake_ms = min(times)
+        return [WakeAt(self._wake_ms)]
+
+    _MOVES: ClassVar[Mapping[type[Event], Callable[..., list[Effect]]]] = {
+        PeerOpened: _peer_opened,
+        PeerClosed: _peer_closed,
+        FrameReceived: _frame_received,
+        LanesLoaded: _lanes_loaded,
+        LaneStored: _lane_stored,
+        StepsFailed: _steps_failed,
+        LaneAdvanced: _lane_advanced,
+        WishesChanged: _wishes_changed,
+        RequestAsked: _request_asked,
+        Woken: _woken,
+    }
+
+
+def _merge_loads(effects: list[Effect]) -> list[Effect]:
+    """One question to the store instead of many, in the place of the last."""
+    origins = tuple(
+        origin for effect in effects if isinstance(effect, LoadLanes) for origin in effect.origins
+    )
+    others: list[Effect] = [effect for effect in effects if not isinstance(effect, LoadLanes)]
+    return [*others, LoadLanes(origins)] if origins else others

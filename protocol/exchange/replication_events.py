@@ -1,0 +1,161 @@
+"""What happens to a node's replication, and what it wants done (PROTOCOL.md section 18).
+
+Events are what the driver tells the machine, effects are what it performs for it, in order.
+"""
+
+from dataclasses import dataclass
+
+from protocol.exchange.following import OwnLaneSeen, ReportDamage
+from protocol.exchange.frames import Answer, Frame, Request
+from protocol.exchange.holding import Blame, HeldLane, ReportFork, SignedHead, StoreStep
+from protocol.log.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class PeerOpened:
+    """A session with the community `peer` stands; `requests_max` of ours may wait there at a time."""
+
+    peer: bytes
+    requests_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerClosed:
+    """The session with `peer` is over."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReceived:
+    """A frame of a proven peer."""
+
+    peer: bytes
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class LanesLoaded:
+    """The store has answered `LoadLanes`: what it holds of the lanes to follow, and which it leaves."""
+
+    held: tuple[HeldLane, ...]
+    unwanted: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStored:
+    """The first `size` entries of a lane that is being fetched are on disk."""
+
+    origin: Origin
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepsFailed:
+    """The store did not take some step for this lane."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class LaneAdvanced:
+    """A lane shows a new head: one of our own, or one that was adopted; its checkpoint is synced.
+
+    `packed` holds the `count` entries from `start` on, where they are at hand (else `count` is 0). `readers`
+    are the communities that may see the lane, None where everybody may.
+    """
+
+    origin: Origin
+    head: SignedHead
+    is_own: bool
+    start: int = 0
+    count: int = 0
+    packed: bytes = b""
+    readers: frozenset[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WishesChanged:
+    """Lanes that were not wanted may be wanted now."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAsked:
+    """Another part of the node asks a peer; the `Reply` bears the same `token`."""
+
+    peer: bytes
+    token: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """The time of the last `WakeAt` has come."""
+
+
+Event = (
+    PeerOpened | PeerClosed | FrameReceived | LanesLoaded | LaneStored | StepsFailed
+    | LaneAdvanced | WishesChanged | RequestAsked | Woken
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a frame to an open peer."""
+
+    peer: bytes
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Answer a peer's request from the store."""
+
+    peer: bytes
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLanes:
+    """Ask the store for these lanes; `LanesLoaded` names each of them once."""
+
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The end of a `RequestAsked`: an answer, which may be `Refused`, or None and the code of why not."""
+
+    token: int
+    answer: Answer | None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """End the session with this peer."""
+
+    peer: bytes
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Come back with `Woken` at this time; it replaces the one before."""
+
+    at_ms: int
+
+
+Effect = (
+    Send
+    | Serve
+    | LoadLanes
+    | Reply
+    | Drop
+    | WakeAt
+    | StoreStep
+    | Blame
+    | ReportFork
+    | ReportDamage
+    | OwnLaneSeen
+)

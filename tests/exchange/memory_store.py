@@ -1,0 +1,156 @@
+"""A store in memory, written the naive way: lists of entries, trees computed from all leaves."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from protocol.exchange.frames import (
+    Answer,
+    Entries,
+    EntriesGet,
+    HeadsSince,
+    Refused,
+    Request,
+    Tiles,
+    TilesGet,
+)
+from protocol.exchange.heads import HeadChange, make_heads_page, start_of_page
+from protocol.exchange.holding import AdoptHead, HeldLane, RememberHead, SignedHead, StoreEntries, StoreStep
+from protocol.exchange.replication_events import LaneAdvanced
+from protocol.identity.keys import SigningKey
+from protocol.limits import ENTRIES_FRAME_BYTES_MAX
+from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
+from protocol.log.merkle import CompactRange, leaf_hashes, subtree_root
+from protocol.log.origin import Origin
+from protocol.log.tiles import pack_entries, unpack_entries
+
+
+@dataclass
+class MemoryLane:
+    entries: list[bytes] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
+    adopted: SignedHead | None = None
+    remembered: SignedHead | None = None
+    readers: frozenset[bytes] | None = None
+    change: int = 0
+
+    def range(self) -> CompactRange:
+        lane = CompactRange()
+        lane.extend(self.leaves)
+        return lane
+
+    def tile(self, level: int, index: int, width: int) -> bytes | None:
+        span = 256**level
+        if (index * 256 + width) * span > len(self.leaves):
+            return None
+        starts = range(index * 256 * span, (index * 256 + width) * span, span)
+        return b"".join(subtree_root(self.leaves[start : start + span]) for start in starts)
+
+
+def sign_head(origin: Origin, leaves: Iterable[bytes], key: SigningKey) -> SignedHead:
+    lane = CompactRange()
+    lane.extend(list(leaves))
+    checkpoint = Checkpoint(origin.text, lane.size, lane.root())
+    return SignedHead(make_checkpoint_note(checkpoint, key), checkpoint)
+
+
+class MemoryStore:
+    """`log_publics` are the log keys of all communities that this one follows, its own among them."""
+
+    def __init__(self, community: bytes, key: SigningKey, log_publics: dict[bytes, bytes]) -> None:
+        self.community = community
+        self.key = key
+        self.log_publics = log_publics
+        self.lanes: dict[Origin, MemoryLane] = {}
+        self.changes = 0
+        self.steps: list[StoreStep] = []
+
+    def append(self, origin: Origin, entries: list[bytes]) -> LaneAdvanced:
+        lane = self.lanes.setdefault(origin, MemoryLane())
+        start = len(lane.entries)
+        lane.entries += entries
+        lane.leaves += leaf_hashes(entries)
+        packed = pack_entries(entries) if len(entries) <= 256 else b""
+        return self._advance(
+            origin, sign_head(origin, lane.leaves, self.key), start, len(entries) if packed else 0, packed
+        )
+
+    def held(self, origin: Origin) -> HeldLane | None:
+        if origin.community not in self.log_publics:
+            return None
+        lane = self.lanes.setdefault(origin, MemoryLane())
+        tree = lane.range()
+        is_own = origin.community == self.community
+        public = self.log_publics[origin.community]
+        return HeldLane(origin, public, tree.size, tree.hashes, lane.adopted, lane.remembered, is_own)
+
+    def take(self, step: StoreStep) -> LaneAdvanced | None:
+        """Entries fit exactly behind those that are there, and a head behind its entries."""
+        self.steps.append(step)
+        lane = self.lanes[step.origin]
+        if isinstance(step, RememberHead):
+            lane.remembered = step.head
+        if isinstance(step, StoreEntries):
+            entries = unpack_entries(step.packed, step.count)
+            assert step.start == len(lane.entries)
+            assert step.start // 256 == (step.start + step.count - 1) // 256
+            assert list(step.leaf_hashes) == leaf_hashes(entries)
+            lane.entries += entries
+            lane.leaves += step.leaf_hashes
+            whole = len(lane.leaves) % 256 == 0
+            assert step.bundle_root == (subtree_root(lane.leaves[-256:]) if whole else None)
+        if isinstance(step, AdoptHead):
+            tree = lane.range()
+            assert (tree.root(), tree.hashes) == (step.head.root, step.hashes)
+            return self._advance(step.origin, step.head)
+        return None
+
+    def answer(self, reader: bytes, request: Request) -> Answer:
+        if isinstance(request, HeadsSince):
+            return self._heads(reader, request)
+        if isinstance(request, TilesGet | EntriesGet) and request.origin in self._readable(reader):
+            lane = self.lanes[request.origin]
+            if isinstance(request, EntriesGet):
+                return self._entries(lane, request)
+            tiles = [lane.tile(tile.level, tile.index, tile.width) for tile in request.tiles]
+            if None not in tiles:
+                return Tiles(request.number, tuple(tile for tile in tiles if tile))
+        return Refused(request.number, "lane_not_served", "")
+
+    def _entries(self, lane: MemoryLane, request: EntriesGet) -> Answer:
+        first = request.bundle * 256
+        entries = lane.entries[first + request.start : first + request.end]
+        if len(entries) < request.end - request.start:
+            return Refused(request.number, "range_not_held", "")
+        while len(pack_entries(entries)) > ENTRIES_FRAME_BYTES_MAX:
+            entries.pop()
+        return Entries(request.number, len(entries), pack_entries(entries))
+
+    def _heads(self, reader: bytes, request: HeadsSince) -> Answer:
+        instance = self.community[:16]
+        start = start_of_page(request, instance=instance, newest=self.changes)
+        changes = [
+            HeadChange(lane.change, origin, lane.adopted.note)
+            for origin, lane in self.lanes.items()
+            if lane.adopted and lane.change > start
+        ]
+        return make_heads_page(
+            request,
+            sorted(changes, key=lambda change: change.number),
+            readable=self._readable(reader),
+            instance=instance,
+            newest=self.changes,
+        )
+
+    def _readable(self, reader: bytes) -> set[Origin]:
+        return {
+            origin for origin, lane in self.lanes.items() if lane.readers is None or reader in lane.readers
+        }
+
+    def _advance(
+        self, origin: Origin, head: SignedHead, start: int = 0, count: int = 0, packed: bytes = b""
+    ) -> LaneAdvanced:
+        lane = self.lanes[origin]
+        self.changes += 1
+        lane.change, lane.adopted = self.changes, head
+        is_own = origin.community == self.community
+        return LaneAdvanced(origin, head, is_own, start, count, packed, lane.readers)
