@@ -26,7 +26,7 @@ search_documents = sa.Table(
     "search_documents",
     metadata,
     sa.Column("document_number", Integer, primary_key=True, autoincrement=False),
-    sa.Column("document_key", Bytes, nullable=False, unique=True),
+    sa.Column("document_key", PlainText, nullable=False, unique=True),
     sa.Column("time_ms", Integer, nullable=False),
     sa.Column("words_hash", Bytes, nullable=False),
 )
@@ -73,7 +73,11 @@ _SEARCH_TERMS = {
     "postgresql": "CREATE TABLE IF NOT EXISTS search_terms"
     " (document_number bigint PRIMARY KEY, terms tsvector NOT NULL)",
 }
-_SEARCH_INDEX = "CREATE INDEX IF NOT EXISTS search_terms_by_term ON search_terms USING gin (terms)"
+_SEARCH_SETTINGS = {
+    # Merging sixteen segments at once instead of four writes less, to flash too; asking reads a few more.
+    "sqlite": "INSERT INTO search_terms (search_terms, rank) VALUES ('automerge', 16)",
+    "postgresql": "CREATE INDEX IF NOT EXISTS search_terms_by_term ON search_terms USING gin (terms)",
+}
 
 
 def create_views(connection: sa.Connection) -> None:
@@ -81,8 +85,7 @@ def create_views(connection: sa.Connection) -> None:
     metadata.create_all(connection)
     dialect = connection.dialect.name
     connection.exec_driver_sql(_SEARCH_TERMS[dialect])
-    if dialect == "postgresql":
-        connection.exec_driver_sql(_SEARCH_INDEX)
+    connection.exec_driver_sql(_SEARCH_SETTINGS[dialect])
 
 
 def drop_views(connection: sa.Connection) -> None:
