@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from node.federation.service import Federation
+from node.federation import Federation
 from node.vault import Vault
 from node.writer.clock import ClockGuard
 from node.writer.lane_writer import LaneWriter

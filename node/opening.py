@@ -1,0 +1,75 @@
+"""From a folder with keys to a node that reads and writes, and back: the part without sockets.
+
+async with opened_node(settings, vault, on_advance=...) as node:
+await publish_shop(node, ShopDraft(...))
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from node.config import Settings
+from node.core import Node
+from node.vault import Vault
+from node.writer.clock import ClockGuard, system_clock
+from node.writer.lane_writer import Advance, LaneWriter
+from node.writer.own_lanes import Signer
+from protocol.lanes.kind import CHARTER
+from storage.engine import Store, open_store
+from storage.guard import open_guard
+from storage.lanes import LaneStore
+
+READERS = 2
+LEASE_BYTES = 16
+
+
+@asynccontextmanager
+async def opened_node(
+    settings: Settings,
+    vault: Vault,
+    *,
+    on_advance: Callable[[Advance], None],
+    clock: Callable[[], int] = system_clock,
+) -> AsyncIterator[Node]:
+    """Open store and guard, found the charter where it is empty, and run the writer until the block ends.
+
+    `on_advance` is called on the writer's thread. Raises `StorageError`; then nothing is left running.
+    """
+    async with AsyncExitStack() as stack:
+        where = settings.database_url or settings.folder
+        store = stack.enter_context(open_store(where))
+        guard = stack.enter_context(open_guard(settings.guard_url or where))
+        _found_charter(store, vault)
+        guarded_clock = ClockGuard(clock)
+        writer = LaneWriter(
+            store,
+            guard,
+            Signer(vault.community, vault.epoch, vault.log),
+            lease=secrets.token_bytes(LEASE_BYTES),
+            clock=guarded_clock,
+            on_advance=on_advance,
+        )
+        writer.start()
+        stack.callback(writer.stop)
+        readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        stack.callback(readers.shutdown, cancel_futures=True)
+        yield Node(
+            community=vault.community,
+            genesis=vault.genesis,
+            vault=vault,
+            store=store,
+            guard=guard,
+            clock=guarded_clock,
+            writer=writer,
+            readers=readers,
+        )
+
+
+def _found_charter(store: Store, vault: Vault) -> None:
+    """The genesis is leaf 0 of the charter; it was made with the keys, before there was a store."""
+    with store.write() as connection:
+        lanes = LaneStore(connection)
+        charter = lanes.open_lane(vault.community, CHARTER, 0)
+        if not lanes.size(charter):
+            lanes.append(charter, 0, [vault.genesis_record])
