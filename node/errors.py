@@ -29,39 +29,29 @@ SENTENCES: Mapping[str, str] = {
     # this machine
     "port_busy": "Every port that was tried is in use. Name a free one with --listen-http or "
     "--listen-federation.",
-    "port_refused": "The port is outside 1 to 32767. Choose one below 32768; those above belong to outgoing "
-    "connections.",
-    "address_refused": "This machine has no such address to listen on. Give one of its own addresses, "
-    "or 0.0.0.0 "
-    "for all of them.",
+    "port_refused": "This user may not listen on that port. Choose one from 1024 to 32767.",
+    "address_refused": "This machine has no such address to listen on. Give one of its own addresses, or "
+    "0.0.0.0 for all of them.",
     "disk_full": "The disk is full, so nothing was written. Free some space and try again.",
     "folder_read_only": "The folder cannot be written to. Mount it for writing, or give this user the right "
     "to write in it.",
     "folder_unusable": "The folder cannot be used. Name another one with --folder, or repair this one.",
-    "not_permitted": "This user is not allowed to do that. Run the command as the user who owns the "
-    "node's folder.",
+    "not_permitted": "This user is not allowed to do that. Run the command as the user who owns the node's "
+    "folder.",
     "file_missing": "There is no such file. Check its name.",
     "file_exists": "A file already stands there. Choose another name, or move it away.",
-    "files_exhausted": "Too many files and connections are open. Raise the limit with ulimit -n, then "
-    "start again.",
+    "files_exhausted": "Too many files and connections are open. Raise the limit with ulimit -n, then start "
+    "again.",
     "memory_exhausted": "The machine has no memory left. Stop another program, then start again.",
     "system_refused": "The operating system refused. Read the particulars, mend them, and try again.",
-    "clock_before_release": "The clock of this machine shows a time before this software was made. Set "
-    "it, or "
-    "let it be set over the network; until then nothing is written.",
-    "clock_behind": "The clock of this machine is behind the newest record. Set it, or let it be set "
-    "over the "
-    "network; until then nothing is written.",
-    "clock_apart": "The clock of this machine is far from that of most peers. Set it, or let it be set over "
-    "the network; until then nothing is written.",
-    "clock_before_release": "The clock of this machine stands before this software was made. Set it, or let it "
-    "be set over the network; the node writes again by itself.",
+    "clock_before_release": "The clock of this machine stands before this software was made. Set it, or let "
+    "it be set over the network; the node writes again by itself.",
     "clock_behind": "The clock of this machine stands before the newest record. Set it, or wait until it has "
     "caught up; the node writes again by itself.",
-    "clock_apart": "The clock of this machine is far from those of the peers. Set it; the node writes again by "
-    "itself.",
-    "store_restored": "The data is an older copy of what this community has signed. Start again on the newest "
-    "data; this node reads and signs nothing.",
+    "clock_apart": "The clock of this machine is far from those of the peers. Set it; the node writes again "
+    "by itself.",
+    "store_restored": "The data is an older copy of what this community has signed. Start again on the "
+    "newest data; this node reads and signs nothing.",
     # trade
     "record_not_here": "The record cites one that has not arrived yet. Try again when the node has caught up.",
     "sector_unknown": "There is no such sector. Choose one of the nine.",
@@ -71,66 +61,56 @@ SENTENCES: Mapping[str, str] = {
     "currencies_mixed": "The order mixes currencies. Place one order for each currency.",
     "policy_not_common": "The two communities have adopted no common policy. Adopt the seller's policy first.",
     "order_ended": "The order has ended already. There is nothing to cancel.",
-    "order_not_fulfilled": "The seller has not fulfilled this order yet. Confirm the receipt when it has arrived.",
-    "details_missing": "The private part of the order has not arrived. Wait for the buyer's node, or reject the "
-    "order with the code details_missing.",
-    "details_mismatch": "The private part of the order does not match what was signed. Reject the order with the "
-    "code details_mismatch.",
+    "order_not_fulfilled": "The seller has not fulfilled this order yet. Confirm the receipt when it has "
+    "arrived.",
+    "details_missing": "The private part of the order has not arrived. Wait for the buyer's node, or reject "
+    "the order with the code details_missing.",
+    "details_mismatch": "The private part of the order does not match what was signed. Reject the order with "
+    "the code details_mismatch.",
     # settings
     "setting_unknown": "There is no setting of this name. Check its spelling; wildgrass up --help lists all.",
     "setting_refused": "A setting has a value that cannot be used. Correct it.",
     "setting_twice": "A setting is given both as a value and as a file. Keep one of the two.",
-    "setting_owned": "The setting is fixed where the node was started. Change it there, then start the "
-    "node again.",
+    "setting_owned": "The setting is fixed where the node was started. Change it there, then start the node "
+    "again.",
     "settings_malformed": "The file config.toml cannot be read as TOML. Correct the line that is named.",
     # the community's keys
-    "vault_missing": "The folder holds no community yet. Run wildgrass init, or wildgrass up, which "
-    "does so itself.",
+    "vault_missing": "The folder holds no community yet. Run wildgrass init, or wildgrass up, which does so "
+    "itself.",
     "vault_exists": "The folder holds a community already. Nothing was changed; use another folder for "
     "another one.",
-    "vault_damaged": "The key files are damaged or incomplete. Put them back from a backup, or recover "
-    "with the "
-    "emergency kit.",
-    "vault_permissions": "Other users of this machine can read the secret keys. Take their right away "
-    "with chmod.",
-    "vault_newer": "The keys were written by a newer version of wildgrass. Install that version or a "
-    "later one.",
-    "words_refused": "These are not the words of an emergency kit. Check each word, their number and "
-    "their order.",
+    "vault_damaged": "The key files are damaged or incomplete. Put them back from a backup, or recover with "
+    "the emergency kit.",
+    "vault_permissions": "Other users of this machine can read the secret keys. Take their right away with "
+    "chmod.",
+    "vault_newer": "The keys were written by a newer version of wildgrass. Install that version or a later "
+    "one.",
+    "words_refused": "These are not the words of an emergency kit. Check each word, their number and their "
+    "order.",
     "keybox_not_opened": "The key box does not open. Check that words and box are of the same community.",
     # a running node
     "node_not_running": "No node is running on this folder. Start it with wildgrass up.",
     "node_running": "A node is already running on this folder. Use it, or stop it first.",
     "node_silent": "The node does not answer. See whether it is still running, and try again.",
     "node_answer_malformed": "What answers at this address is no wildgrass node of this version. Check "
-    "address and "
-    "version.",
+    "address and version.",
     "node_stopping": "The node is stopping. Try again when it is back.",
     "writing_paused": "The node may read but not write just now. See wildgrass status for the reason.",
     "busy": "The node has more work waiting than it takes. Try again in a moment.",
-    "guard_conflict": "Another process signed for this community. This node writes nothing any more; "
-    "stop the "
-    "other one, then start this one again.",
-    "store_restored": "The data is older than what this community has signed. Nothing is written until the "
-    "missing part is fetched back from peers.",
-    "record_not_here": "The record cites another one that has not arrived. Wait until it is here, then "
-    "try again.",
+    "guard_conflict": "Another process signed for this community. This node writes nothing any more; stop "
+    "the other one, then start this one again.",
     # requests
     "request_malformed": "The request is not JSON of the expected form. Correct what is named.",
     "request_field_refused": "A field of the request is missing, unknown or out of bounds. Correct that "
     "field.",
     "request_too_large": "The request is larger than the limit. Send less at a time.",
     "request_too_slow": "The request did not arrive in time. Send it again over a better connection.",
-    "sector_unknown": "There is no such sector. Choose one of food, frozen, fashion, beauty, pets, family, "
-    "automotive, residential and assets.",
-    "not_ours": "That belongs to another community. Only its own community can change it.",
-    "unauthorised": "This needs a token. Send the one of the node's folder, or the one that an auditor "
-    "was given.",
+    "unauthorised": "This needs a token. Send the one of the node's folder, or the one that an auditor was "
+    "given.",
     "forbidden": "This token does not allow that. Ask a steward of the community for one that does.",
     "address_private": "The node serves its own network only. Ask its steward to open it to the internet.",
     "not_found": "There is nothing of that name here. Check the id or the address.",
-    "method_refused": "The address does not answer to this method. See /api/v1/openapi.json for what it "
-    "does.",
+    "method_refused": "The address does not answer to this method. See /api/v1/openapi.json for what it does.",
     "conflict": "This was done already, or something else stands in its place. Look at what is there.",
     "internal": "The node made a mistake of its own. Try again; if it recurs, report the request id.",
     # the command line
@@ -162,8 +142,6 @@ _STATUS = {
     "details_missing": 409,
     "details_mismatch": 409,
     "policy_not_common": 409,
-    "record_not_here": 409,
-    "not_ours": 403,
     "clock_before_release": 503,
     "clock_behind": 503,
     "clock_apart": 503,

@@ -21,7 +21,7 @@ _JSON = "application/json"
 def health_routes(*, checks: Mapping[str, Check], metrics: Metrics) -> list[PlainRoute]:
     """Return /healthz, /readyz and /metrics; a check answers None where all is well."""
 
-    async def is_alive(request: web.Request) -> web.StreamResponse:  # noqa: ARG001  the loop turns
+    async def is_alive(request: web.Request) -> web.StreamResponse:
         return web.json_response({"status": "ok"}, headers=_FRESH)
 
     async def is_ready(request: web.Request) -> web.StreamResponse:
@@ -31,7 +31,7 @@ def health_routes(*, checks: Mapping[str, Check], metrics: Metrics) -> list[Plai
         body = {"ready": not told, "checks": {name: told.get(name) for name in checks}}
         return web.json_response(body, status=503 if told else 200, headers=_FRESH)
 
-    async def figures(request: web.Request) -> web.StreamResponse:  # noqa: ARG001  the same for everybody
+    async def figures(request: web.Request) -> web.StreamResponse:
         return web.Response(body=metrics.text(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE, **_FRESH})
 
     return [

@@ -98,4 +98,4 @@ def _visibility(read: StateReader, community: bytes, lane: str) -> Visibility | 
     if lane == CHARTER:
         return "public"
     declared = read.get("declared_lane", (community, lane))
-    return None if declared is None else declared.visibility  # type: ignore[no-any-return]  # a DeclaredLane
+    return None if declared is None else declared.visibility

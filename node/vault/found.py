@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from node.api_token import TOKEN_FILE, make_token
 from node.errors import NodeError
-from node.vault.files import FOLDER_MODE, make_folder, sync_folder, write_new, write_private
+from node.files import FOLDER_MODE, make_folder, sync_folder, write_new, write_private
 from node.vault.keybox import NONCE_BYTES, LiveKeys, seal_keybox
 from node.vault.kit import ENTROPY_BYTES, Kit, words_of_entropy
 from node.vault.vault import (
@@ -18,11 +19,9 @@ from node.vault.vault import (
     KEYBOX_FILE,
     KEYS_FOLDER,
     ROLES,
-    TOKEN_FILE,
     has_vault,
     key_file,
     key_text,
-    make_token,
 )
 from node.writer.clock import RELEASED_MS
 from protocol.identity.genesis import make_genesis

@@ -1,11 +1,11 @@
 """Opens the community's keys: whole, private to this user, and those that the genesis names."""
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.api_token import read_token
 from node.errors import NodeError
-from node.vault.files import check_private, write_private
+from node.files import check_private
 from node.vault.keybox import LiveKeys
 from protocol.errors import IdentityError, ProtocolError
 from protocol.identity.genesis import Genesis
@@ -18,11 +18,9 @@ from protocol.log.record import decode_record
 KEYS_FOLDER = "keys"
 GENESIS_FILE = "genesis.record"
 KEYBOX_FILE = "keybox.sealed"
-TOKEN_FILE = "api.token"  # noqa: S105  the name of the file
 FORMAT_FILE = "format"
 FORMAT = "1\n"
 ROLES = ("log", "witness", "transport", "sealing")
-TOKEN_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -79,25 +77,6 @@ def open_vault(folder: Path) -> Vault:
     )
     _check_belongs(vault)
     return vault
-
-
-def read_token(folder: Path) -> str:
-    """Return the API token of the folder, made anew where it was removed to revoke it."""
-    path = folder / TOKEN_FILE
-    if not path.exists():
-        write_private(path, make_token().encode() + b"\n")
-    check_private(path)
-    try:
-        token = path.read_text("ascii").strip()
-        from_base32(token, TOKEN_BYTES)
-    except (UnicodeDecodeError, IdentityError) as error:
-        raise NodeError("vault_damaged", str(path)) from error
-    return token
-
-
-def make_token() -> str:
-    """Return a new random token of 52 characters."""
-    return to_base32(secrets.token_bytes(TOKEN_BYTES))
 
 
 def key_file(role: str, epoch: int) -> str:

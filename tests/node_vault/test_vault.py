@@ -1,3 +1,5 @@
+"""The vault keeps keys at rest, and a stolen disk gives none of them away."""
+
 import os
 from pathlib import Path
 
@@ -5,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.api_token import TOKEN_FILE
 from node.errors import NodeError
 from node.vault import Kit, entropy_of_words, found_community, has_vault, kit_text, open_vault
 from node.vault.keybox import KEYBOX_BYTES_MAX, open_keybox
 from node.vault.kit import words_of_entropy
-from node.vault.vault import FORMAT_FILE, GENESIS_FILE, KEYBOX_FILE, KEYS_FOLDER, TOKEN_FILE
+from node.vault.vault import FORMAT_FILE, GENESIS_FILE, KEYBOX_FILE, KEYS_FOLDER
 from protocol.errors import AmountError, RecordVoid
 from protocol.identity.genesis import verify_genesis
 from protocol.identity.keys import SigningKey, log_key_hash, to_base32
@@ -89,7 +92,7 @@ def test_every_secret_is_for_its_owner_alone(tmp_path):
     assert (tmp_path / "node").stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("name", [KEYS_FOLDER, f"{KEYS_FOLDER}/log-0.key", TOKEN_FILE])
+@pytest.mark.parametrize("name", [KEYS_FOLDER, f"{KEYS_FOLDER}/log-0.key"])
 def test_wide_permissions_are_refused_with_the_command_that_mends_them(tmp_path, name):
     """A key that others can read is no key; the sentence says what to type."""
     found(tmp_path)
