@@ -11,6 +11,7 @@ from typing import Any
 import msgpack
 import msgspec
 
+from protocol.encoding_faults import first_fault
 from protocol.errors import EncodingError
 from protocol.limits import DEPTH_MAX, INTEGER_MAX
 
@@ -26,18 +27,22 @@ def encode(value: Any) -> bytes:
 
 
 def decode(raw: bytes, *, bytes_max: int) -> Any:
-    """Return the plain value of canonical bytes, or raise `EncodingError`.
+    """Return the plain value of canonical bytes, or raise `EncodingError` with the code of the first fault.
 
     The type list is closed *before* re-encoding, because a MessagePack timestamp would survive the
-    comparison; the comparison then refuses long forms, unsorted and duplicate keys at once.
+    comparison; the comparison then refuses long forms, unsorted and duplicate keys at once. Only what is
+    refused is read byte by byte, to say why: other implementations have to come to the same code.
     """
     if len(raw) > bytes_max:
         raise EncodingError("encoding_too_large", f"{len(raw)} bytes, at most {bytes_max}")
-    value = _unpack(raw)
-    check_types(value, depth=0)
-    if encode(value) != raw:
-        raise EncodingError("encoding_not_canonical")
-    return value
+    try:
+        value = msgpack.unpackb(raw, raw=False, strict_map_key=False, use_list=True)
+        check_types(value, depth=0)
+        if encode(value) == raw:
+            return value
+    except (EncodingError, ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise first_fault(raw) from error
+    raise first_fault(raw)
 
 
 def check_types(value: Any, *, depth: int) -> None:
@@ -60,18 +65,3 @@ def check_types(value: Any, *, depth: int) -> None:
         value = value.values()
     for item in value:
         check_types(item, depth=depth + 1)
-
-
-def _unpack(raw: bytes) -> Any:
-    try:
-        return msgpack.unpackb(raw, raw=False, strict_map_key=False, use_list=True)
-    except msgpack.ExtraData as error:
-        raise EncodingError("encoding_trailing_bytes") from error
-    except UnicodeDecodeError as error:
-        raise EncodingError("encoding_not_utf8") from error
-    except msgpack.StackError as error:
-        raise EncodingError("encoding_too_deep") from error
-    except TypeError as error:  # an unhashable map key: a map or an array
-        raise EncodingError("encoding_type_refused", "a map key of another type than text") from error
-    except (ValueError, msgpack.UnpackException) as error:
-        raise EncodingError("encoding_malformed") from error
