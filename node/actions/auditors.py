@@ -24,7 +24,7 @@ class AuditorDraft(Request, frozen=True, kw_only=True):
     """Who is admitted, to which lanes, for how long."""
 
     label: Annotated[str, Meta(min_length=1, max_length=100)]
-    lanes: Annotated[list[str], Meta(min_length=1, max_length=64)] = [*LANE_NAMES]
+    lanes: Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)] = LANE_NAMES
     days: Annotated[int, Meta(ge=1, le=3_650)] = 90
 
 

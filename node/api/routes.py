@@ -1,0 +1,223 @@
+"""Every route of the JSON API, room by room: method, path, action, types, who may, and one sentence.
+
+Our own listings, shops and policies are public, like the lanes that they stand in; orders, members, peers and
+everything that writes are for the holder of the node's token.
+"""
+
+from node.actions.auditors import (
+    AuditorDraft,
+    AuditorName,
+    AuditorsAnswer,
+    AuditorsQuery,
+    AuditorToken,
+    RevokedAnswer,
+    admit_auditor,
+    dismiss_auditor,
+    list_auditors,
+)
+from node.actions.buying import (
+    CancellationDraft,
+    OrderDraft,
+    OwnOrderName,
+    PlacedOrder,
+    confirm_receipt,
+    place_order,
+    request_cancellation,
+)
+from node.actions.listings import (
+    ListingAnswer,
+    ListingDraft,
+    ListingPlace,
+    ListingsAnswer,
+    ListingsQuery,
+    PublishedListing,
+    SearchQuery,
+    list_listings,
+    publish_listing,
+    search_listings,
+    show_listing,
+    withdraw_listing,
+)
+from node.actions.members import (
+    AdmittedMember,
+    MemberDraft,
+    MemberName,
+    MembersAnswer,
+    MembersQuery,
+    admit_member,
+    list_members,
+    release_member,
+)
+from node.actions.order_book import OrderAnswer, OrdersAnswer, OrdersQuery, list_orders, show_order
+from node.actions.policies import (
+    AdoptedAnswer,
+    PoliciesAnswer,
+    PoliciesQuery,
+    PolicyDraft,
+    PolicyName,
+    SplitAnswer,
+    SplitQuery,
+    adopt_policy,
+    list_policies,
+    preview_split,
+    retire_policy,
+)
+from node.actions.selling import (
+    CodedAnswer,
+    OrderName,
+    RefundDraft,
+    accept_order,
+    cancel_order,
+    fulfil_order,
+    refund_order,
+    refuse_cancellation,
+    reject_order,
+)
+from node.actions.shapes import Said
+from node.actions.shops import PublishedShop, ShopDraft, ShopsAnswer, ShopsQuery, list_shops, publish_shop
+from node.actions.status import StatusAnswer, StatusQuery, show_status
+from node.api.route import Route
+
+_STATUS = (Route("GET", "/status", show_status, StatusQuery, StatusAnswer, "admin", "Show how the node is."),)
+
+_MARKET = (
+    Route("POST", "/shops", publish_shop, ShopDraft, PublishedShop, "admin", "Publish a shop.", 201),
+    Route("GET", "/shops", list_shops, ShopsQuery, ShopsAnswer, "public", "List a community's shops."),
+    Route(
+        "POST",
+        "/listings",
+        publish_listing,
+        ListingDraft,
+        PublishedListing,
+        "admin",
+        "Publish a listing.",
+        201,
+    ),
+    Route(
+        "POST",
+        "/listings/{listing_id}/withdrawal",
+        withdraw_listing,
+        ListingPlace,
+        Said,
+        "admin",
+        "Withdraw one of our listings.",
+        201,
+    ),
+    Route("GET", "/listings", list_listings, ListingsQuery, ListingsAnswer, "public", "List a sector."),
+    Route(
+        "GET",
+        "/listings/{listing_id}",
+        show_listing,
+        ListingPlace,
+        ListingAnswer,
+        "public",
+        "Show a listing.",
+    ),
+    Route(
+        "GET",
+        "/search",
+        search_listings,
+        SearchQuery,
+        ListingsAnswer,
+        "public",
+        "Search all communities that this node follows.",
+    ),
+)
+
+_BUYING = (
+    Route("POST", "/orders", place_order, OrderDraft, PlacedOrder, "admin", "Place an order.", 201),
+    Route(
+        "POST",
+        "/purchases/{order_id}/cancellation",
+        request_cancellation,
+        CancellationDraft,
+        Said,
+        "admin",
+        "Ask the seller to cancel an order of ours.",
+        201,
+    ),
+    Route(
+        "POST",
+        "/purchases/{order_id}/receipt",
+        confirm_receipt,
+        OwnOrderName,
+        Said,
+        "admin",
+        "Confirm the receipt of an order of ours.",
+        201,
+    ),
+)
+
+_ORDERS = (
+    Route("GET", "/orders", list_orders, OrdersQuery, OrdersAnswer, "admin", "List our orders."),
+    Route(
+        "GET", "/orders/{buyer}/{order_id}", show_order, OrderName, OrderAnswer, "admin", "Show one order."
+    ),
+)
+
+
+def _sale(word: str, action: object, request: type, summary: str) -> Route:
+    path = "/orders/{buyer}/{order_id}/" + word
+    return Route("POST", path, action, request, Said, "admin", summary, 201)  # type: ignore[arg-type]  # one table
+
+
+_SELLING = (
+    _sale("acceptance", accept_order, OrderName, "Accept an order and promise its stock."),
+    _sale("rejection", reject_order, CodedAnswer, "Decline an order."),
+    _sale("cancellation", cancel_order, CodedAnswer, "End an order before fulfilment."),
+    _sale("cancellation-refusal", refuse_cancellation, CodedAnswer, "Let an order stand."),
+    _sale("fulfilment", fulfil_order, OrderName, "Say that an order was handed over."),
+    _sale("refund", refund_order, RefundDraft, "Refund to new totals."),
+)
+
+_CHARTER = (
+    Route("POST", "/policies", adopt_policy, PolicyDraft, AdoptedAnswer, "admin", "Adopt a policy.", 201),
+    Route(
+        "POST",
+        "/policies/{policy_id}/retirement",
+        retire_policy,
+        PolicyName,
+        Said,
+        "admin",
+        "Retire a policy.",
+        201,
+    ),
+    Route("GET", "/policies", list_policies, PoliciesQuery, PoliciesAnswer, "public", "List policies."),
+    Route("POST", "/splits", preview_split, SplitQuery, SplitAnswer, "public", "Compute who gets what."),
+    Route("POST", "/members", admit_member, MemberDraft, AdmittedMember, "admin", "Admit a member.", 201),
+    Route("GET", "/members", list_members, MembersQuery, MembersAnswer, "admin", "List members."),
+    Route(
+        "POST",
+        "/members/{member_id}/departure",
+        release_member,
+        MemberName,
+        Said,
+        "admin",
+        "Let a member go.",
+        201,
+    ),
+)
+
+_AUDITORS = (
+    Route("POST", "/auditors", admit_auditor, AuditorDraft, AuditorToken, "admin", "Admit an auditor.", 201),
+    Route("GET", "/auditors", list_auditors, AuditorsQuery, AuditorsAnswer, "admin", "List auditors."),
+    Route(
+        "POST",
+        "/auditors/revocation",
+        dismiss_auditor,
+        AuditorName,
+        RevokedAnswer,
+        "admin",
+        "Close the tokens of an auditor.",
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (
+    *_STATUS,
+    *_MARKET,
+    *_BUYING,
+    *_ORDERS,
+    *_SELLING,
+    *_CHARTER,
+    *_AUDITORS,
+)
