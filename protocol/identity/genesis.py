@@ -54,7 +54,7 @@ class Genesis(Body, frozen=True, kw_only=True):
     sealing_key: Key
     next_log_key_hash: Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
     recovery_keys: Annotated[tuple[Key, ...], Meta(min_length=1, max_length=RECOVERY_KEYS_MAX)]
-    recovery_threshold: int
+    recovery_threshold: Annotated[int, Meta(ge=1, le=RECOVERY_KEYS_MAX)]
     proofs: Proofs
     terms: Text | UnsetType = UNSET
     attributes: Attributes | UnsetType = UNSET

@@ -4,8 +4,8 @@
     record = decode_record(raw, BODY_TYPES)
 
 Decoding has two ways with one result. The quick way lets msgspec build the typed body and encodes it again:
-when that gives the same bytes, they were canonical. Everything else goes the slow way, which scans the
-untyped value and knows which code to refuse it with. A test holds the two against each other.
+when that gives the same bytes, they were canonical. It only ever accepts; everything else goes the slow way,
+which scans the untyped value and knows which code to refuse it with. A test holds the two against each other.
 """
 
 from collections.abc import Callable, Mapping
@@ -77,6 +77,7 @@ class BodyType:
         self.has_attributes = "attributes" in struct.__struct_fields__
 
 
+_NO_BASE64 = (bytes,)  # else `convert` reads text as the base64 of bytes
 _decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
 
 
@@ -119,13 +120,13 @@ def _decode_quickly(raw: bytes, body_types: Mapping[str, BodyType], record_id: b
         if body_type is None or not _is_envelope_legal(envelope):
             return None
         body = body_type.decode(envelope.body)
+        if body_type.has_attributes:
+            _check_attributes(body)  # before encoding, which knows text keys only
         format_number, kind, time_ms, charter_size, author, _, signature = msgspec.structs.astuple(envelope)
         if encode((format_number, kind, time_ms, charter_size, author, body, signature)) != raw:
             return None
-    except (msgspec.DecodeError, UnicodeDecodeError, ProtocolError):
-        return None
-    if body_type.has_attributes:
-        _check_attributes(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ProtocolError):
+        return None  # a body nested by the thousand exhausts msgspec, not the scan of the slow way
     return Record(kind, time_ms, charter_size, author, body, signature, record_id or leaf_hash(raw), raw)
 
 
@@ -148,7 +149,7 @@ def _decode_slowly(raw: bytes, body_types: Mapping[str, BodyType]) -> Record:
     if len(value) != _RECORD_LENGTH:
         raise RecordVoid("record_shape", f"{len(value)} elements, not {_RECORD_LENGTH}")
     try:
-        envelope = msgspec.convert([*value[:5], msgspec.Raw(), value[6]], Envelope)
+        envelope = msgspec.convert([*value[:5], msgspec.Raw(), value[6]], Envelope, builtin_types=_NO_BASE64)
     except msgspec.ValidationError as error:
         raise RecordVoid("record_shape", str(error)) from error
     if not _is_envelope_legal(envelope):
@@ -166,11 +167,12 @@ def _decode_slowly(raw: bytes, body_types: Mapping[str, BodyType]) -> Record:
 
 
 def _convert_body(value: Any, body_type: BodyType | None) -> Any:
+    """Return the struct of a body. All its faults have one code: which of several is met first is chance."""
     if body_type is None:
         return value
     try:
-        body = msgspec.convert(value, body_type.struct)
-    except msgspec.ValidationError as error:
+        body = msgspec.convert(value, body_type.struct, builtin_types=_NO_BASE64)
+    except (msgspec.ValidationError, ProtocolError) as error:
         raise RecordVoid("body_refused", str(error)) from error
     if encode(body) != encode(value):
         raise RecordVoid("body_refused", "a field is written out that has to be left out")
