@@ -4,7 +4,6 @@ The guard is never copied and never restored: a store that comes back from an ol
 guard, and does not sign. PostgreSQL has tools of its own for both.
 """
 
-import os
 import secrets
 import shutil
 import sqlite3
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from storage.engine import DATABASE_FILE, Store
 from storage.errors import StorageError
-from storage.sqlite import FolderLock, check_folder, folder_refusal, sqlite_refusal
+from storage.sqlite import FolderLock, check_folder, folder_refusal, sqlite_refusal, sync_path
 from storage.versions import INSTANCE_BYTES
 
 
@@ -71,9 +70,9 @@ def _written(target: Path) -> Iterator[Path]:
     try:
         part.unlink(missing_ok=True)  # of an attempt that was cut off
         yield part
-        _sync(part)
+        sync_path(part)
         part.rename(target)
-        _sync(target.parent)
+        sync_path(target.parent)
     except OSError as error:
         raise folder_refusal(error, target) from error
     finally:
@@ -90,11 +89,3 @@ def _told() -> Iterator[None]:
         if refusal is None:
             raise
         raise refusal from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

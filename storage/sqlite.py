@@ -103,10 +103,13 @@ def _engine(file: Path, *, connections: int, begin: str) -> sa.Engine:
 
 
 def check_folder(folder: Path, *, make: bool) -> None:
-    """Make the folder where it is missing, and refuse one that is no folder or cannot be used."""
+    """Make the folder durably where it is missing, and refuse one that is no folder or cannot be used."""
     if make:
         try:
+            missing = [path for path in (folder, *folder.parents) if not path.exists()]
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for path in missing:
+                sync_path(path.parent)
         except OSError as error:
             raise folder_refusal(error, folder) from error
     if not folder.is_dir():
@@ -134,6 +137,15 @@ class FolderLock:
     def release(self) -> None:
         """Give the lock back."""
         os.close(self._file)
+
+
+def sync_path(path: Path) -> None:
+    """Have the bytes of a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def folder_refusal(error: OSError, path: Path) -> StorageError:
