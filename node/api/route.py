@@ -27,7 +27,10 @@ _BODY_METHODS = ("POST", "PUT", "PATCH")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`path` is below `PREFIX`, with fields of the request in braces; `status` is that of success."""
+    """`path` is below `PREFIX`, with fields of the request in braces; `status` is that of success.
+
+    `hidden` names fields, at any depth of the answer, that only the token of the node's folder shows.
+    """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
@@ -37,6 +40,7 @@ class Route:
     access: Access
     summary: str
     status: int = 200
+    hidden: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Path fields are text fields of the request, and the request refuses unknown fields."""
@@ -79,12 +83,20 @@ async def read_request(route: Route, request: web.Request) -> msgspec.Struct:
         raise NodeError("request_field_refused", str(error)) from error
 
 
-def encode_answer(answer: msgspec.Struct) -> bytes:
-    """Return the JSON bytes of an answer."""
-    return _encoder.encode(answer)
+def encode_answer(answer: msgspec.Struct, hidden: frozenset[str] = frozenset()) -> bytes:
+    """Return the JSON bytes of an answer, without the fields of `hidden`."""
+    if not hidden:
+        return _encoder.encode(answer)
+    return _encoder.encode(_without(msgspec.to_builtins(answer), hidden))
 
 
 _encoder = msgspec.json.Encoder()
+
+
+def _without(value: Any, hidden: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(item, hidden) for name, item in value.items() if name not in hidden}
+    return [_without(item, hidden) for item in value] if isinstance(value, list) else value
 
 
 async def _read_body(request: web.Request) -> dict[str, Any]:
@@ -124,13 +136,22 @@ def _read_query(route: Route, request: web.Request) -> dict[str, Any]:
 
 
 def _is_text(annotation: Any) -> bool:
-    return isinstance(
-        msgspec.inspect.type_info(annotation), msgspec.inspect.StrType | msgspec.inspect.LiteralType
-    )
+    info = msgspec.inspect.type_info(annotation)
+    if isinstance(info, msgspec.inspect.Metadata):  # a description around the type
+        info = info.type
+    return isinstance(info, msgspec.inspect.StrType | msgspec.inspect.LiteralType)
 
 
 def _is_list(annotation: Any) -> bool:
     kinds = msgspec.inspect.ListType | msgspec.inspect.VarTupleType
-    info = msgspec.inspect.type_info(annotation)
+    info = _plain_type(annotation)
     options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
     return any(isinstance(option, kinds) for option in options)
+
+
+def _plain_type(annotation: Any) -> msgspec.inspect.Type:
+    """The type without descriptions and examples around it."""
+    info = msgspec.inspect.type_info(annotation)
+    while isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    return info
