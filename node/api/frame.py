@@ -198,9 +198,9 @@ def _handler(route: Route, node: Any, gate: Gate) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         gate.check(request, route.access)
         answer = await route.action(node, await read_request(route, request))
-        response = web.Response(
-            body=encode_answer(answer), status=route.status, content_type="application/json"
-        )
+        hidden = frozenset() if gate.is_admin(request) else route.hidden
+        body = encode_answer(answer, hidden)
+        response = web.Response(body=body, status=route.status, content_type="application/json")
         response.headers[hdrs.CACHE_CONTROL] = "no-store"
         return response
 

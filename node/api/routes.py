@@ -78,6 +78,8 @@ from node.actions.shops import PublishedShop, ShopDraft, ShopsAnswer, ShopsQuery
 from node.actions.status import StatusAnswer, StatusQuery, show_status
 from node.api.route import Route
 
+_STOCK = frozenset({"stock_available_steps"})  # exact stock is the shop's own affair
+
 _STATUS = (Route("GET", "/status", show_status, StatusQuery, StatusAnswer, "admin", "Show how the node is."),)
 
 _MARKET = (
@@ -103,7 +105,16 @@ _MARKET = (
         "Withdraw one of our listings.",
         201,
     ),
-    Route("GET", "/listings", list_listings, ListingsQuery, ListingsAnswer, "public", "List a sector."),
+    Route(
+        "GET",
+        "/listings",
+        list_listings,
+        ListingsQuery,
+        ListingsAnswer,
+        "public",
+        "List a sector.",
+        hidden=_STOCK,
+    ),
     Route(
         "GET",
         "/listings/{listing_id}",
@@ -112,6 +123,7 @@ _MARKET = (
         ListingAnswer,
         "public",
         "Show a listing.",
+        hidden=_STOCK,
     ),
     Route(
         "GET",
@@ -121,6 +133,7 @@ _MARKET = (
         ListingsAnswer,
         "public",
         "Search all communities that this node follows.",
+        hidden=_STOCK,
     ),
 )
 

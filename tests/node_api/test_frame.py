@@ -49,6 +49,12 @@ class Apple(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str] = []
 
 
+class Apples(msgspec.Struct, frozen=True, kw_only=True):
+    """Some apples."""
+
+    apples: list[Apple]
+
+
 class Orchard:
     """Stands where a node would."""
 
@@ -67,6 +73,10 @@ async def change_apple(orchard: Orchard, draft: AppleDraft) -> Apple:
 
 async def show_apple(orchard: Orchard, query: AppleQuery) -> Apple:
     return Apple(name=query.name, heavy=query.heavy, limit=query.limit, tags=query.tags)
+
+
+async def show_orchard(orchard: Orchard, query: AppleQuery) -> Apples:
+    return Apples(apples=[Apple(name=query.name, weight_grams=80)])
 
 
 async def wait_apple(orchard: Orchard, query: AppleQuery) -> Apple:
@@ -92,6 +102,16 @@ ROUTES = (
     Route("POST", "/apples", plant_apple, AppleDraft, Apple, "admin", "Plant one.", status=201),
     Route("PUT", "/apples/{name}", change_apple, AppleDraft, Apple, "public", "Change one."),
     Route("GET", "/apples/{name}", show_apple, AppleQuery, Apple, "public", "Show one."),
+    Route(
+        "GET",
+        "/orchards/{name}",
+        show_orchard,
+        AppleQuery,
+        Apples,
+        "public",
+        "Show all.",
+        hidden=frozenset({"weight_grams"}),
+    ),
     Route("GET", "/waits/{name}", wait_apple, AppleQuery, Apple, "public", "Wait."),
     Route("GET", "/breaks/{name}", break_apple, AppleQuery, Apple, "public", "Break."),
 )
@@ -228,6 +248,14 @@ async def test_a_token_in_the_address_is_not_looked_at(client):
     """Addresses end in logs and histories."""
     response = await client.post(f"/api/v1/apples?token={TOKEN}", json={"name": "x"})
     assert response.status == 401
+
+
+async def test_what_is_the_shop_s_own_affair_is_shown_to_its_token_alone(client):
+    """A hidden field leaves the answer at any depth; the rest stays as it is."""
+    strangers = await (await client.get("/api/v1/orchards/x")).json()
+    own = await (await client.get("/api/v1/orchards/x", headers=ADMIN)).json()
+    assert own["apples"][0].pop("weight_grams") == 80
+    assert strangers == own
 
 
 async def test_the_sentence_comes_in_the_language_that_was_asked_for(client):
