@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from node.errors import NodeError
 from node.federation import Federation
 from node.vault import Vault
 from node.writer.clock import ClockGuard
@@ -32,6 +33,13 @@ class Node:
     writer: LaneWriter
     readers: ThreadPoolExecutor
     federation: Federation | None = None
+
+    @property
+    def federation_service(self) -> Federation:
+        """What talks to peers; before the node has started it, an action cannot ask for it."""
+        if self.federation is None:
+            raise NodeError("node_stopping")
+        return self.federation
 
     async def read(self, question: Callable[[StateReader], Answer]) -> Answer:
         """Ask the store on a reader's thread; `question` sees one moment of it."""

@@ -203,15 +203,15 @@ def _prepare(read: StateReader, buyer: bytes, request: OrderDraft) -> _Prepared:
         currencies.add(listing.published.price.currency)
     if len(currencies) != 1:
         raise NodeError("currencies_mixed", ", ".join(sorted(currencies)))
-    for charge in request.charges:
-        lines.append(
-            OrderLine(
-                total_minor=charge.amount_minor,
-                tax_class=charge.tax_class,
-                rate_bp=charge.rate_bp,
-                label=charge.label,
-            )
+    lines += [
+        OrderLine(
+            total_minor=charge.amount_minor,
+            tax_class=charge.tax_class,
+            rate_bp=charge.rate_bp,
+            label=charge.label,
         )
+        for charge in request.charges
+    ]
     policy = hash_of(request.policy_id) if request.policy_id else _common_policy(read, buyer, seller)
     return _Prepared(
         lines=lines, currency=currencies.pop(), policy_id=policy, seller_key=community.genesis.sealing_key

@@ -49,6 +49,21 @@ from node.actions.members import (
     release_member,
 )
 from node.actions.order_book import OrderAnswer, OrdersAnswer, OrdersQuery, list_orders, show_order
+from node.actions.peers import (
+    AddedPeer,
+    PeerAddress,
+    PeerAnswer,
+    PeerName,
+    PeersAnswer,
+    PeersQuery,
+    add_peer,
+    block_peer,
+    dismiss_peer,
+    follow_peer,
+    list_peers,
+    unfollow_peer,
+    vouch_peer,
+)
 from node.actions.policies import (
     AdoptedAnswer,
     PoliciesAnswer,
@@ -211,6 +226,35 @@ _CHARTER = (
     ),
 )
 
+_PEERS = (
+    Route("POST", "/peers", add_peer, PeerAddress, AddedPeer, "admin", "Dial an address from now on.", 201),
+    Route("GET", "/peers", list_peers, PeersQuery, PeersAnswer, "admin", "List known communities."),
+    Route("POST", "/peers/{community}/following", follow_peer, PeerName, PeerAnswer, "admin", "Follow one."),
+    Route(
+        "POST",
+        "/peers/{community}/unfollowing",
+        unfollow_peer,
+        PeerName,
+        PeerAnswer,
+        "admin",
+        "Stop following.",
+    ),
+    Route(
+        "POST", "/peers/{community}/block", block_peer, PeerName, PeerAnswer, "admin", "Block a community."
+    ),
+    Route(
+        "POST",
+        "/peers/{community}/vouch",
+        vouch_peer,
+        PeerName,
+        Said,
+        "admin",
+        "Let it read trade and ledger.",
+        201,
+    ),
+    Route("POST", "/peers/{community}/dismissal", dismiss_peer, PeerName, Said, "admin", "End that.", 201),
+)
+
 _AUDITORS = (
     Route("POST", "/auditors", admit_auditor, AuditorDraft, AuditorToken, "admin", "Admit an auditor.", 201),
     Route("GET", "/auditors", list_auditors, AuditorsQuery, AuditorsAnswer, "admin", "List auditors."),
@@ -232,5 +276,6 @@ ROUTES: tuple[Route, ...] = (
     *_ORDERS,
     *_SELLING,
     *_CHARTER,
+    *_PEERS,
     *_AUDITORS,
 )

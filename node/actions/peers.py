@@ -1,0 +1,145 @@
+"""Other communities: add one by address, follow it, vouch for it, dismiss it, list them all.
+
+To follow is to keep a verified copy of what a community lets us read. To vouch is to say in our charter that
+it may read our trade and ledger. A community that was only found, on the local network say, is neither.
+"""
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from node.actions.shapes import Answer, HashText, Request, Said, hash_of, said
+from node.core import Node
+from node.errors import NodeError
+from node.writer.transaction import Transaction
+from protocol.fields import Title
+from protocol.identity.keys import to_base32
+from protocol.lanes.charter.peers import PeerDismissed, PeerVouched
+from protocol.lanes.kind import CHARTER
+from storage.peers import Peer, all_peers, peer_of, save_peer
+from storage.views.reading import StateReader
+
+Trust = Literal["blocked", "followed", "found"]
+
+
+class PeerAddress(Request, frozen=True, kw_only=True):
+    """Where another node is reached, as host:port; with `community`, only that one is accepted there."""
+
+    address: Annotated[str, Meta(min_length=3, max_length=255)]
+    community: HashText | None = None
+
+
+class PeerName(Request, frozen=True, kw_only=True):
+    """One community."""
+
+    community: HashText
+
+
+class PeersQuery(Request, frozen=True, kw_only=True):
+    """Nothing to say: all communities that we know."""
+
+
+class AddedPeer(Answer, frozen=True, kw_only=True):
+    """The address is dialled from now on; who answers there shows in the list of peers."""
+
+    address: str
+
+
+class PeerAnswer(Answer, frozen=True, kw_only=True):
+    """One community: its name where we hold its charter, and how we stand with it."""
+
+    community: str
+    trust: Trust
+    addresses: list[str]
+    is_connected: bool
+    is_vouched: bool
+    vouches_for_us: bool
+    name: Title | None = None
+    last_seen_ms: int | None = None
+
+
+class PeersAnswer(Answer, frozen=True, kw_only=True):
+    """Communities by id."""
+
+    peers: list[PeerAnswer]
+
+
+async def add_peer(node: Node, request: PeerAddress) -> AddedPeer:
+    """Dial an address from now on, and follow the community that answers there."""
+    community = hash_of(request.community) if request.community else None
+    await node.federation_service.add_address(request.address, community)
+    return AddedPeer(address=request.address)
+
+
+async def follow_peer(node: Node, request: PeerName) -> PeerAnswer:
+    """Keep a copy of what a community lets us read."""
+    return await _set_trust(node, hash_of(request.community), "followed")
+
+
+async def unfollow_peer(node: Node, request: PeerName) -> PeerAnswer:
+    """Fetch nothing new of a community; the copy that we have stays."""
+    return await _set_trust(node, hash_of(request.community), "found")
+
+
+async def block_peer(node: Node, request: PeerName) -> PeerAnswer:
+    """Neither talk to a community nor fetch anything of it."""
+    return await _set_trust(node, hash_of(request.community), "blocked")
+
+
+async def vouch_peer(node: Node, request: PeerName) -> Said:
+    """Say in our charter that a community may read our trade and ledger."""
+    body = PeerVouched(community=hash_of(request.community))
+    return await node.write(lambda transaction: said(transaction.say(CHARTER, body)))
+
+
+async def dismiss_peer(node: Node, request: PeerName) -> Said:
+    """Say in our charter that it may not any more."""
+    body = PeerDismissed(community=hash_of(request.community))
+    return await node.write(lambda transaction: said(transaction.say(CHARTER, body)))
+
+
+async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
+    """List all communities that we know."""
+    connected = node.federation_service.connected()
+
+    def question(read: StateReader) -> PeersAnswer:
+        return PeersAnswer(
+            peers=[_answer(read, node.community, peer, connected) for peer in all_peers(read.connection)]
+        )
+
+    return await node.read(question)
+
+
+async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
+    def job(transaction: Transaction) -> None:
+        peer = peer_of(transaction.connection, community)
+        if peer is None:
+            raise NodeError("community_unknown", to_base32(community))
+        save_peer(transaction.connection, replace(peer, trust=trust))
+
+    await node.write(job)
+    await node.federation_service.trust_changed(community)
+    connected = node.federation_service.connected()
+
+    def question(read: StateReader) -> PeerAnswer:
+        peer = peer_of(read.connection, community)
+        assert peer is not None, "peers are forgotten by no action"
+        return _answer(read, node.community, peer, connected)
+
+    return await node.read(question)
+
+
+def _answer(read: StateReader, own: bytes, peer: Peer, connected: frozenset[bytes]) -> PeerAnswer:
+    community = read.get("community", (peer.community,))
+    ours, theirs = read.get("peer", (own, peer.community)), read.get("peer", (peer.community, own))
+    return PeerAnswer(
+        community=to_base32(peer.community),
+        trust=peer.trust,  # type: ignore[arg-type]  # written from the same literal
+        addresses=list(peer.addresses),
+        is_connected=peer.community in connected,
+        is_vouched=ours is not None and ours.is_vouched,
+        vouches_for_us=theirs is not None and theirs.is_vouched,
+        name=community.genesis.name if community else None,
+        last_seen_ms=peer.last_seen_ms,
+    )
