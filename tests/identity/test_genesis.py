@@ -161,9 +161,9 @@ def test_one_key_has_one_purpose(changes):
 
 def test_a_founder_alone_is_one_of_one():
     """One recovery key with threshold 1 is legal; sixteen of sixteen too."""
-    make_genesis(**founding(recovery=RECOVERY[:1], recovery_threshold=1))
+    assert make_genesis(**founding(recovery=RECOVERY[:1], recovery_threshold=1))
     many = [SigningKey(bytes([number]) * 32) for number in range(20, 36)]
-    make_genesis(**founding(recovery=many, recovery_threshold=16))
+    assert make_genesis(**founding(recovery=many, recovery_threshold=16))
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""Settings come from flags, environment, file and pages, in that order, each with one owner."""
+
 from contextlib import suppress
 from pathlib import Path
 
