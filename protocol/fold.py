@@ -34,7 +34,7 @@ from protocol.lanes.kind import (
     Waiting,
 )
 from protocol.limits import INSTANT_RECORDS_MAX
-from protocol.log.merkle import leaf_hash
+from protocol.log.merkle import leaf_hashes
 from protocol.log.record import Record, decode_record
 from protocol.waiting import (
     ARRIVAL_ORDER_TABLES,
@@ -103,12 +103,14 @@ class Outcome:
 class Folded:
     """What one feed did.
 
-    `consumed` entries are folded, of which `applied` took effect (woken ones of other lanes included);
-    `outcomes` names the others. `stalled_on` is the charter position that the next entry waits for.
+    `consumed` entries are folded; `applied` took effect (woken ones of other lanes included), `signed` of them
+    by a member's own signature; `outcomes` names the others. `stalled_on` is the charter position that the
+    next entry waits for.
     """
 
     consumed: int = 0
     applied: int = 0
+    signed: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     stalled_on: Position | None = None
 
@@ -154,6 +156,10 @@ def is_settled(read: Reader, position: Position) -> bool:
     clock: LaneClock | None = read.get("lane_clock", (position.community, position.lane))
     if clock is None or (position.epoch, position.index) >= (clock.epoch, clock.size):
         return False
+    if position.epoch < clock.epoch:
+        seal: Seal | None = read.get("seal", (position.community, position.epoch, position.lane))
+        if seal is None or position.index >= seal.size:
+            return False  # it was sealed away, and never will be folded
     return read.get("pending", position) is None
 
 
@@ -187,10 +193,13 @@ class Fold:
         return clock.epoch, clock.size
 
     def next_index(self, lane: Lane, epoch: int) -> int | None:
-        """Return where the fold of `lane` in `epoch` goes on, or None while an earlier epoch is not complete."""
+        """Return where the fold of `lane` in `epoch` goes on.
+
+        None while an earlier epoch is not complete, and where this one is: what stands beyond its seal is void.
+        """
         clock = self._clock(lane)
         if epoch == clock.epoch:
-            return clock.size
+            return clock.size if self._sealed_size(lane, epoch) != clock.size else None
         return 0 if self._is_complete_before(lane, clock, epoch) else None
 
     def seal(self, community: bytes, epoch: int, lanes: Mapping[str, tuple[int, bytes]]) -> None:
@@ -201,20 +210,38 @@ class Fold:
                 raise RebuildNeededError
         for name, (size, root) in lanes.items():
             self._state.put("seal", (community, epoch, name), Seal(epoch, size, root))
-            self._state.put("last_seal", (community, name), Seal(epoch, size, root))
 
-    def feed(self, lane: Lane, *, epoch: int, start: int, entries: Sequence[bytes]) -> Folded:
+    def feed(
+        self,
+        lane: Lane,
+        *,
+        epoch: int,
+        start: int,
+        entries: Sequence[bytes],
+        record_ids: Sequence[bytes] | None = None,
+    ) -> Folded:
         """Fold `entries`, which stand in `lane` of `epoch` from index `start` on.
 
         They begin where the fold of the lane stands. Stops early where an entry stands under a charter size
-        that the charter's cut does not reach; feed the rest again when the charter has grown.
+        that the charter's cut does not reach; feed the rest again when the charter has grown. What stands
+        beyond the epoch's seal is void and leaves no trace, whether it was fed or not. `record_ids` are the
+        entries' leaf hashes, where the caller has them already.
         """
         folded = Folded()
         clock = self._begin(lane, epoch, start)
-        for raw in entries:
-            position = Position(*lane, epoch, clock.size)
+        sealed_size = self._sealed_size(lane, epoch)
+        for raw, record_id in zip(entries, record_ids or leaf_hashes(entries), strict=True):
+            position = Position(*lane, epoch, start + folded.consumed)
+            if sealed_size is not None and position.index >= sealed_size:
+                folded.outcomes.append(Outcome(position, record_id, "void", "beyond_seal"))
+                folded.consumed += 1
+                continue
             try:
-                record = self._admit(position, raw, clock, folded)
+                record = decode_record(raw, BODY_TYPES, record_id=record_id)
+                self._advance(record, position, clock)
+            except ProtocolError as error:
+                self._note_void(position, record_id, error, folded)
+                record = None
             except Waiting as waiting:
                 folded.stalled_on = waiting.position
                 break
@@ -233,14 +260,17 @@ class Fold:
         """
         clock = self._begin(lane, epoch, index)
         position = Position(*lane, epoch, index)
+        if self._sealed_size(lane, epoch) is not None:
+            raise RecordVoid("beyond_seal")
         entry = Entry(position, decode_record(raw, BODY_TYPES))
         kind = self._kinds[entry.record.kind]
         self._advance(entry.record, position, clock)
+        self._check_standing(kind, entry)
         queue = self._subject_queue(kind, entry)
         before = first_of(self._state, queue) if queue is not None else None
         if before is not None:
             raise Waiting(before)
-        changes = self._step(kind, entry)
+        changes = kind.step(self._state, entry)
         clock.size += 1
         self._state.put("lane_clock", lane, clock)
         folded = Folded(consumed=1)
@@ -255,7 +285,7 @@ class Fold:
     def _begin(self, lane: Lane, epoch: int, start: int) -> LaneClock:
         clock = self._clock(lane)
         if start == 0 and epoch > clock.epoch and self._is_complete_before(lane, clock, epoch):
-            clock.epoch, clock.size, clock.charter_size = epoch, 0, 0
+            clock = LaneClock(epoch=epoch)  # its time too: this frees a lane that was dated into the future
         assert (epoch, start) == (clock.epoch, clock.size), "a lane is fed from where its fold stands"
         return clock
 
@@ -275,20 +305,6 @@ class Fold:
         seal = self._state.get("seal", (lane.community, epoch, lane.name))
         return seal.size if seal else 0
 
-    def _admit(self, position: Position, raw: bytes, clock: LaneClock, folded: Folded) -> Record | None:
-        """Return the record when its bytes and its lane's clock allow it, else note it as void."""
-        record_id = leaf_hash(raw)
-        try:
-            sealed_size = self._sealed_size(Lane(position.community, position.lane), position.epoch)
-            if sealed_size is not None and position.index >= sealed_size:
-                raise RecordVoid("beyond_seal")
-            record = decode_record(raw, BODY_TYPES)
-            self._advance(record, position, clock)
-        except ProtocolError as error:
-            self._note_void(position, record_id, error, folded)
-            return None
-        return record
-
     def _advance(self, record: Record, position: Position, clock: LaneClock) -> None:
         """Check the lane's clock and move it on; raise `Waiting` where the charter lags behind."""
         if record.time_ms < clock.time_ms:
@@ -298,7 +314,7 @@ class Fold:
         if position.lane == CHARTER:
             if record.charter_size:
                 raise RecordVoid("charter_size_refused", "it is 0 in the charter itself")
-        else:
+        elif record.charter_size != clock.charter_size or not clock.size:
             self._check_charter_reached(record, position)
         instant = clock.instant if record.time_ms == clock.time_ms else []
         if record.record_id in instant:
@@ -315,13 +331,19 @@ class Fold:
             if record.charter_size > seal.size:
                 raise RecordVoid("charter_size_refused", "beyond what the epoch's charter came to")
         elif (charter.epoch, charter.size) < (position.epoch, record.charter_size):
-            raise Waiting(Position(position.community, CHARTER, position.epoch, record.charter_size - 1))
+            index = max(0, record.charter_size - 1)
+            raise Waiting(Position(position.community, CHARTER, position.epoch, index))
 
     def _apply(self, entry: Entry, folded: Folded) -> bool:
         """Let the record take effect; return whether it is settled (False: it waits)."""
         kind = self._kinds.get(entry.record.kind)
         if kind is None:
             self._note_unknown(entry, folded)
+            return True
+        try:
+            self._check_standing(kind, entry)
+        except ProtocolError as error:
+            self._note_void(entry.position, entry.record.record_id, error, folded)
             return True
         queue = self._subject_queue(kind, entry)
         if queue is not None and first_of(self._state, queue) is not None:
@@ -336,7 +358,7 @@ class Fold:
 
     def _try_step(self, kind: RecordKind, entry: Entry, folded: Folded) -> bool:
         try:
-            changes = self._step(kind, entry)
+            changes = kind.step(self._state, entry)
         except Waiting as waiting:
             self._note_pending(entry, waiting.position, folded)
             enqueue(self._state, awaiting_queue(waiting.position), entry.position)
@@ -345,13 +367,8 @@ class Fold:
             self._note_void(entry.position, entry.record.record_id, error, folded)
             return True
         self._change(changes, folded)
+        folded.signed += entry.record.author is not None
         return True
-
-    def _step(self, kind: RecordKind, entry: Entry) -> list[Change]:
-        self._check_place(kind, entry)
-        if self._checks_authors:
-            verify_author(self._state, entry, kind.member_role)
-        return kind.step(self._state, entry)
 
     def _change(self, changes: list[Change], folded: Folded) -> None:
         for change in changes:
@@ -361,7 +378,8 @@ class Fold:
                 self._state.remove(change.table, change.key)
         folded.applied += 1
 
-    def _check_place(self, kind: RecordKind, entry: Entry) -> None:
+    def _check_standing(self, kind: RecordKind, entry: Entry) -> None:
+        """Check place and author, once and before the record may wait: a lane may be in a later epoch after it."""
         position = entry.position
         if not kind.is_at_home(position.lane):
             raise RecordVoid("kind_not_of_lane", f"{kind.name} in {position.lane}")
@@ -369,6 +387,8 @@ class Fold:
         is_open = opened is not None and opened.epoch == position.epoch
         if not is_open and kind.name not in OPENING_KINDS:
             raise RecordVoid("lane_not_opened")
+        if self._checks_authors:
+            verify_author(self._state, entry, kind.member_role)
 
     def _wake(self, position: Position, folded: Folded) -> None:
         """Resume all that waited for `position`, and what waited for them in turn."""

@@ -105,10 +105,22 @@ def decode_record(
 
 
 def member_message(
-    community: bytes, lane: str, charter_size: int, kind: str, time_ms: int, author: bytes, body: Body
+    community: bytes,
+    lane: str,
+    epoch: int,
+    charter_size: int,
+    kind: str,
+    time_ms: int,
+    author: bytes,
+    body: Body,
 ) -> bytes:
-    """Return the bytes that a member signs: who, where, under which charter, what and when."""
-    return MEMBER_SIGNATURE_DOMAIN + encode([community, lane, charter_size, kind, time_ms, author, body])
+    """Return the bytes that a member signs: who, where, under which charter, what and when.
+
+    Charter sizes count within an epoch, and so does the clock: without it old words could be said again.
+    """
+    return MEMBER_SIGNATURE_DOMAIN + encode(
+        [community, lane, epoch, charter_size, kind, time_ms, author, body]
+    )
 
 
 def _decode_quickly(raw: bytes, body_types: Mapping[str, BodyType], record_id: bytes | None) -> Record | None:

@@ -14,6 +14,7 @@ from protocol.lanes.kind import (
     Change,
     CharterSize,
     Entry,
+    Position,
     Put,
     Reader,
     RecordKind,
@@ -102,7 +103,6 @@ TABLES: Tables = {
     "declared_lane": DeclaredLane,
     "opened_lane": OpenedLane,
     "seal": Seal,
-    "last_seal": Seal,
     "lanes_stated": LaneStatement,
 }
 
@@ -137,7 +137,7 @@ def step_opened(read: Reader, entry: Entry) -> list[Change]:
     position = entry.position
     if position.index != 0 or position.lane == CHARTER or entry.record.body.lane != position.lane:
         raise RecordVoid("lane_opening_misplaced")
-    if read.get("last_seal", (position.community, position.lane)):
+    if _last_seal(read, position):
         raise RecordVoid("lane_opening_misplaced", "an earlier epoch sealed this lane: lane.continued")
     require_declared(read, position.community, position.lane, charter_size_of(entry))
     return [Put("opened_lane", (position.community, position.lane), OpenedLane(position.epoch))]
@@ -148,10 +148,17 @@ def step_continued(read: Reader, entry: Entry) -> list[Change]:
     position, body = entry.position, entry.record.body
     if position.index != 0 or position.epoch == 0 or body.lane != position.lane:
         raise RecordVoid("lane_opening_misplaced")
-    seal = read.get("last_seal", (position.community, position.lane))
+    seal = _last_seal(read, position)
     if seal is None or (body.epoch, body.size, body.root) != (seal.epoch, seal.size, seal.root):
         raise RecordVoid("lane_continuation_mismatch")
     return [Put("opened_lane", (position.community, position.lane), OpenedLane(position.epoch))]
+
+
+def _last_seal(read: Reader, position: Position) -> Seal | None:
+    """Return the newest seal of the lane *before* this epoch: later ones may be known already."""
+    epochs = range(position.epoch - 1, -1, -1)
+    seals = (read.get("seal", (position.community, epoch, position.lane)) for epoch in epochs)
+    return next((seal for seal in seals if seal), None)
 
 
 def step_stated(read: Reader, entry: Entry) -> list[Change]:

@@ -105,6 +105,7 @@ def verify_author(read: Reader, entry: Entry, role: str | None) -> None:
     message = member_message(
         position.community,
         position.lane,
+        position.epoch,
         record.charter_size,
         record.kind,
         record.time_ms,

@@ -4,7 +4,7 @@ Both sides post under the same move of the seller's trade lane. The entries foll
 posting that says anything else is void, and whoever folds the lanes sees it.
 """
 
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -40,9 +40,22 @@ class Posting(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """The sum of all entries of one account; `due` accounts are kept per counterparty."""
+    """The sum of all entries of one account; `due` accounts are kept per counterparty.
 
-    balance_minor: int
+    Kept as decimal text: ten thousand of the largest orders outgrow what an encoded integer can hold.
+    """
+
+    balance: str
+
+    @classmethod
+    def of(cls, balance_minor: int) -> Self:
+        """Return the account with this balance."""
+        return cls(str(balance_minor))
+
+    @property
+    def balance_minor(self) -> int:
+        """Debits less credits, in minor units."""
+        return int(self.balance)
 
 
 TABLES: Tables = {"posting": Posting, "account": Account}
@@ -117,7 +130,7 @@ def _account_changes(read: Reader, community: bytes, body: PostingMade) -> list[
         key = account_key(community, body.currency, line.account, counterparty)
         before = read.get("account", key)
         balance = line.amount_minor + (before.balance_minor if before else 0)
-        changes.append(Put("account", key, Account(balance)))
+        changes.append(Put("account", key, Account.of(balance)))
     return changes
 
 

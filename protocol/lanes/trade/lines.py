@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from protocol.amounts.quantity import line_total_minor
 from protocol.amounts.split import TaxTotal
 from protocol.encoding import decode
-from protocol.errors import SealingError
+from protocol.errors import AmountError, SealingError
 from protocol.fields import AmountMinor, ObjectId, Title
 from protocol.lanes.kind import Reference
 from protocol.lanes.market.listings import Fulfilment, ListingPublished
@@ -88,7 +88,10 @@ def line_of(listing: ListingPublished, reference: Reference, steps: int) -> Orde
 
 
 def totals_of(lines: Iterable[OrderLine]) -> list[TaxTotal]:
-    """Return the gross totals per tax class, sorted; one class has one rate. Raises `SealingError`."""
+    """Return the gross totals per tax class, sorted; one class has one rate.
+
+    Raises `SealingError` for two rates of a class, `AmountError` for a sum beyond every amount.
+    """
     sums: dict[str, int] = defaultdict(int)
     rates: dict[str, int] = {}
     for line in lines:
@@ -103,7 +106,11 @@ def totals_of(lines: Iterable[OrderLine]) -> list[TaxTotal]:
 
 def verify_totals(placed: OrderPlaced, lines: Sequence[OrderLine]) -> None:
     """Raise `SealingError` unless the opened lines come to the totals of `order.placed`."""
-    if totals_of(lines) != placed.totals:
+    try:
+        totals = totals_of(lines)
+    except AmountError as error:
+        raise SealingError("lines_mismatch", str(error)) from error
+    if totals != placed.totals:
         raise SealingError("lines_mismatch", "the lines do not add up to the order's totals")
 
 
@@ -116,6 +123,6 @@ def verify_line_price(line: OrderLine, listing: ListingPublished) -> None:
 def _open(payload: bytes, kind: type[Payload]) -> Payload:
     value = decode(payload, bytes_max=RECORD_BYTES_MAX)
     try:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(value, kind, builtin_types=(bytes,))  # else text passes as the base64 of bytes
     except msgspec.ValidationError as error:
         raise SealingError("payload_refused", str(error)) from error

@@ -269,16 +269,15 @@ def _said_by_buyer(entry: Entry, order: OrderKey, seller: bytes) -> list[Change]
 
 def cited_move(read: Reader, reference: Reference) -> Move:
     """Return the trade record that `reference` cites, wait for it, or void the record that cites it."""
-    move = read.get("move", reference.position)
-    if move is None:
-        pending = read.get("pending", reference.position)
-        if pending and pending.record_id != reference.record_id:
-            raise RecordVoid("reference_mismatch")
-        if reference.lane == TRADE and not read.is_settled(reference.position):
-            raise Waiting(reference.position)
-        raise RecordVoid("reference_unknown")
-    if move.record_id != reference.record_id:
+    position = reference.position
+    move = read.get("move", position)
+    found = move or read.get("pending", position) or read.get("void", position)
+    if found is not None and found.record_id != reference.record_id:
         raise RecordVoid("reference_mismatch")
+    if move is None:
+        if reference.lane == TRADE and not read.is_settled(position):
+            raise Waiting(position)
+        raise RecordVoid("reference_unknown")
     return move  # type: ignore[no-any-return]  # the table says which struct stands there
 
 

@@ -41,7 +41,7 @@ def step_seller_move(read: Reader, entry: Entry) -> list[Change]:
     record, seller = entry.record, entry.position.community
     order: OrderKey = record.body.order
     taken = [(reference, cited_move(read, reference)) for reference in record.body.takes]
-    kinds = _verify_takes(record.kind, order, [move for _, move in taken])
+    kinds = _verify_takes(record.kind, order, seller, [move for _, move in taken])
     before = _deal_before(read, entry, kinds)
     placement: Placement = read.get("placement", (order.buyer, order.order_id))
     if record.kind == "order.accepted":
@@ -61,12 +61,14 @@ def step_seller_move(read: Reader, entry: Entry) -> list[Change]:
     ]
 
 
-def _verify_takes(kind: str, order: OrderKey, moves: Sequence[Move]) -> frozenset[str]:
+def _verify_takes(kind: str, order: OrderKey, seller: bytes, moves: Sequence[Move]) -> frozenset[str]:
     kinds = frozenset(move.kind for move in moves)
     if not kinds <= TAKEABLE[kind]:
         raise RecordVoid("takes_refused", f"{kind} does not take {', '.join(sorted(kinds - TAKEABLE[kind]))}")
     if any(move.order != order for move in moves):
         raise RecordVoid("takes_refused", "a record about another order")
+    if any(move.seller != seller for move in moves):
+        raise RecordVoid("order_not_seller")  # before `is_taken`, which is the business of that seller's lane
     if any(move.is_taken for move in moves) or len({move.record_id for move in moves}) != len(moves):
         raise RecordVoid("taken_already")
     return kinds
@@ -81,8 +83,6 @@ def _deal_before(read: Reader, entry: Entry, kinds: frozenset[str]) -> Deal:
     if "order.placed" not in kinds:
         raise RecordVoid("order_not_taken")
     placement: Placement = read.get("placement", (order.buyer, order.order_id))
-    if placement.placed.seller != seller:
-        raise RecordVoid("order_not_seller")
     totals = tuple(placement.placed.totals)
     return Deal("placed", totals, "none", is_received=False, time_ms=placement.time_ms, code=None)
 
