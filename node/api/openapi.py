@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from aiohttp import web
 
 from node.api.frame import PlainRoute
 from node.api.route import PREFIX, Route
@@ -52,6 +53,23 @@ def openapi_document(routes: Sequence[Route], plain: Iterable[PlainRoute], *, ve
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def document_route(routes: Sequence[Route], plain: Sequence[PlainRoute], *, version: str) -> PlainRoute:
+    """Return the route that serves the document of all routes, this one included; it is encoded once."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=encoded, content_type="application/json")
+
+    route = PlainRoute(
+        method="GET",
+        path=PREFIX + "/openapi.json",
+        handler=serve,
+        summary="This document.",
+        content_type="application/json",
+    )
+    encoded = msgspec.json.encode(openapi_document(routes, [*plain, route], version=version))
+    return route
 
 
 def _operation(route: Route, asked: dict[str, Any], answered: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -36,13 +37,21 @@ _CLAIM_WAIT_SECONDS = 0.05  # a reader of node.json holds the lock for a moment
 
 
 class RunningNode(msgspec.Struct, frozen=True, kw_only=True):
-    """What node.json says while a node runs."""
+    """What node.json says while a node runs.
+
+    `http` and `federation` are host:port for this machine; `url` leads to the pages, and `address` to the
+    federation, from the network. `settings` are those in force, as `Settings.shown` gives them: no secrets.
+    """
 
     pid: int
     http: str
     federation: str
+    url: str
+    address: str
     community: str
+    name: dict[str, str]
     started_ms: int
+    settings: dict[str, dict[str, Any]]
 
     @property
     def http_place(self) -> tuple[str, int]:

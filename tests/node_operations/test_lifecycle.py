@@ -1,3 +1,5 @@
+"""One process a folder, a file that says where it listens, ports that move on, and a quick stop."""
+
 import os
 import signal
 import socket
@@ -24,7 +26,17 @@ from node.operations.lifecycle import (
 )
 from node.operations.stopping import stop_on_signal
 
-RUNNING = RunningNode(pid=1, http="127.0.0.1:8470", federation="0.0.0.0:8471", community="c", started_ms=5)
+RUNNING = RunningNode(
+    pid=1,
+    http="127.0.0.1:8470",
+    federation="127.0.0.1:8471",
+    url="http://10.0.0.5:8470",
+    address="10.0.0.5:8471",
+    community="c",
+    name={"en": "C"},
+    started_ms=5,
+    settings={"mdns": {"value": True, "origin": "default"}},
+)
 
 
 def other_process(code: str, *arguments: object) -> subprocess.Popen[str]:
@@ -43,7 +55,8 @@ HOLD = """
     from node.operations.lifecycle import RunningNode, claim_folder, note_running
     with claim_folder(Path(sys.argv[1])):
         note_running(Path(sys.argv[1]), RunningNode(
-            pid=77, http="127.0.0.1:1", federation="x", community="c", started_ms=1))
+            pid=77, http="127.0.0.1:1", federation="x", url="u", address="a", community="c", name={},
+            started_ms=1, settings={}))
         print("held", flush=True)
         sys.stdin.readline()
 """
