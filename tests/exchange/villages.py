@@ -21,7 +21,7 @@ def entries(count: int, first: int = 0, size: int = 40) -> list[bytes]:
 
 
 def make_net(*names: bytes, seed: int = 1, **faults: object) -> SimNet:
-    net = SimNet(seed, **faults)  # type: ignore[arg-type]
+    net = SimNet(seed, **faults)  # type: ignore[arg-type]  # the faults are named once, in SimNet
     for name in names:
         net.nodes[name] = SimNode(MemoryStore(name, KEYS[name], LOG_PUBLICS))
     return net

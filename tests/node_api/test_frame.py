@@ -1,3 +1,5 @@
+"""A request comes in as JSON, reaches its action typed, and every refusal has a code and a next step."""
+
 import asyncio
 import json
 import logging

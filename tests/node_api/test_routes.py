@@ -1,3 +1,5 @@
+"""The table of routes is whole: names, shapes, tokens, and the OpenAPI document made from them."""
+
 import json
 
 from node.actions.shapes import Request

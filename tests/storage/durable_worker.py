@@ -46,8 +46,8 @@ def main(folder: Path, synchronous: str) -> None:
     @event.listens_for(sa.Engine, "connect")
     def often(connection: object, _record: object) -> None:
         # Many checkpoints in a short run, and for the counter-test a disk that is never waited for.
-        connection.execute("PRAGMA wal_autocheckpoint=30")  # type: ignore[attr-defined]
-        connection.execute(f"PRAGMA synchronous={synchronous}")  # type: ignore[attr-defined]
+        connection.execute("PRAGMA wal_autocheckpoint=30")  # type: ignore[attr-defined]  # of the driver
+        connection.execute(f"PRAGMA synchronous={synchronous}")  # type: ignore[attr-defined]  # of the driver
 
     with open_store(folder) as store, open_guard(folder) as guard:
         state = StateStore(TABLES, store.forget_on_failure)

@@ -1,3 +1,5 @@
+"""A lane over HTTP: what a stranger, an auditor and a cache may read of it."""
+
 import asyncio
 from hashlib import sha256
 
