@@ -58,7 +58,11 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Yield a connection that sees one moment of the store and cannot write."""
-        with self._reader.begin() as connection:
+        with ExitStack() as reading:
+            try:
+                connection = reading.enter_context(self._reader.begin())
+            except sa.exc.TimeoutError as error:
+                raise StorageError("storage_busy", "all readers are in use") from error
             yield connection
 
     def forget_on_failure(self, forget: Callable[[], None]) -> None:

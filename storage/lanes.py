@@ -23,6 +23,8 @@ from protocol.log.tiles import pack_entries, pack_tile, right_edge, tile_width, 
 from storage.errors import LogForked, StorageError
 from storage.schema.facts import bundles, lanes, tail, tiles
 
+_FULL_TILES_MAX = 8
+
 
 class Lane(NamedTuple):
     """A lane of one epoch, and the number by which this store knows it."""
@@ -34,11 +36,12 @@ class Lane(NamedTuple):
 
 
 class LaneStore:
-    """The lanes within one transaction. It remembers nothing: make one wherever there is a connection."""
+    """The lanes within one transaction: make one wherever there is a connection."""
 
     def __init__(self, connection: sa.Connection) -> None:
         """Take a connection in a transaction; only reading asks nothing more of it."""
         self._connection = connection
+        self._full_tiles: dict[tuple[int, int, int], list[bytes]] = {}
 
     def lane_key(self, community: bytes, lane: str, epoch: int) -> int | None:
         """Return the number of a lane, or None where nothing of it was ever stored."""
@@ -159,13 +162,11 @@ class LaneStore:
         """Return the root over the 2**level leaves that start at index * 2**level, or raise `lane_range`."""
         tile_level, height = divmod(level, TILE_HEIGHT)
         count = 1 << height
-        start = index << height
-        if start + count > self.size(lane_key) >> TILE_HEIGHT * tile_level:
+        tile_index, start = divmod(index << height, TILE_WIDTH)
+        hashes = self._hashes(lane_key, tile_level, tile_index, start + count)[start:]
+        if len(hashes) < count:
             raise StorageError("lane_range", f"node {level}/{index}")
-        tile_index, offset = divmod(start, TILE_WIDTH)
-        return subtree_root(
-            self._hashes(lane_key, tile_level, tile_index, offset + count)[offset : offset + count]
-        )
+        return subtree_root(hashes)
 
     def compact_range(self, lane_key: int, size: int | None = None) -> CompactRange:
         """Return the compact range of the whole lane, or of its first `size` entries."""
@@ -193,10 +194,12 @@ class LaneStore:
         return list(self._connection.execute(_TAIL, {"lane": lane_key, "start": start, "end": end}).scalars())
 
     def _bundle(self, lane_key: int, index: int) -> bytes:
-        packed: bytes = self._connection.execute(
-            _BUNDLES, {"lane": lane_key, "first": index, "last": index}
-        ).scalar_one()
+        packed = self._find_bundle(lane_key, index)
+        assert packed is not None, "the bundle is within the size"
         return packed
+
+    def _find_bundle(self, lane_key: int, index: int) -> bytes | None:
+        return self._connection.execute(_BUNDLES, {"lane": lane_key, "first": index, "last": index}).scalar()
 
     def _put_bundles(self, lane_key: int, first: int, entries: list[bytes]) -> None:
         cuts = range(0, len(entries) + 1, TILE_WIDTH)
@@ -226,14 +229,33 @@ class LaneStore:
             level += 1
 
     def _hashes(self, lane_key: int, level: int, index: int, width: int) -> list[bytes]:
-        """The first `width` hashes of a tile that is known to have as many."""
+        """The first `width` hashes of a tile, fewer where it has fewer."""
+        full = self._full_tile(lane_key, level, index)
+        if full is not None:
+            return full[:width]
         if level == 0:
             start = index * TILE_WIDTH
-            return leaf_hashes(self.entries(lane_key, start, start + width))
-        stored = self._connection.execute(_TILE, {"lane": lane_key, "level": level, "index": index}).scalar()
-        if stored is not None:
-            return unpack_tile(stored, TILE_WIDTH)[:width]
+            return leaf_hashes(self._tail(lane_key, start, start + width))
         return self._roots_below(lane_key, level, index, width)
+
+    def _full_tile(self, lane_key: int, level: int, index: int) -> list[bytes] | None:
+        """The hashes of a full tile, which never change; a proof asks for those of one tile several times."""
+        place = (lane_key, level, index)
+        if place in self._full_tiles:
+            return self._full_tiles[place]
+        if level == 0:
+            packed = self._find_bundle(lane_key, index)
+            hashes = None if packed is None else leaf_hashes(unpack_entries(packed, TILE_WIDTH))
+        else:
+            stored = self._connection.execute(
+                _TILE, {"lane": lane_key, "level": level, "index": index}
+            ).scalar()
+            hashes = None if stored is None else unpack_tile(stored, TILE_WIDTH)
+        if hashes is not None:
+            while len(self._full_tiles) >= _FULL_TILES_MAX:
+                self._full_tiles.pop(next(iter(self._full_tiles)))
+            self._full_tiles[place] = hashes
+        return hashes
 
     def _roots_below(self, lane_key: int, level: int, index: int, width: int) -> list[bytes]:
         """The roots of the bundles or tiles one level down, which are the hashes of this tile."""
