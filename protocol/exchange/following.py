@@ -248,7 +248,8 @@ class LaneFollower:
             return [*effects, ReportFork(self.origin, self._held.adopted, head, ())]
         self.state = State.FETCHING
         self._fetch = LaneFetch(self._held, head)
-        for peer, offer in list(self._offers.items()):
+        by_size = sorted(self._offers.items(), key=lambda item: -item[1].checkpoint.size)
+        for peer, offer in by_size:  # first one that has the whole head, or nobody could be asked yet
             effects += self._join(peer, offer)
         return effects
 

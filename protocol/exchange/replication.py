@@ -229,6 +229,8 @@ class Replication:
         return self._tell_lane(event.origin, Stored(event.size), now_ms)
 
     def _steps_failed(self, event: StepsFailed, now_ms: int) -> list[Effect]:
+        for cursor in self._cursors.values():
+            cursor.forget()  # what was offered counted as taken
         return self._tell_lane(event.origin, following.StoreFailed(), now_ms)
 
     def _lane_advanced(self, event: LaneAdvanced, now_ms: int) -> list[Effect]:

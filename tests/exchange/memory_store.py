@@ -15,7 +15,7 @@ from protocol.exchange.frames import (
 )
 from protocol.exchange.heads import HeadChange, make_heads_page, start_of_page
 from protocol.exchange.holding import AdoptHead, HeldLane, RememberHead, SignedHead, StoreEntries, StoreStep
-from protocol.exchange.replication_events import LaneAdvanced
+from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.identity.keys import SigningKey
 from protocol.limits import ENTRIES_FRAME_BYTES_MAX
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
@@ -63,6 +63,7 @@ class MemoryStore:
         self.lanes: dict[Origin, MemoryLane] = {}
         self.changes = 0
         self.steps: list[StoreStep] = []
+        self.is_full = False
 
     def append(self, origin: Origin, entries: list[bytes]) -> LaneAdvanced:
         lane = self.lanes.setdefault(origin, MemoryLane())
@@ -83,15 +84,20 @@ class MemoryStore:
         public = self.log_publics[origin.community]
         return HeldLane(origin, public, tree.size, tree.hashes, lane.adopted, lane.remembered, is_own)
 
-    def take(self, step: StoreStep) -> LaneAdvanced | None:
-        """Entries fit exactly behind those that are there, and a head behind its entries."""
-        self.steps.append(step)
+    def take(self, step: StoreStep) -> LaneAdvanced | LaneStored | StepsFailed:
+        """Entries are taken exactly behind those that are there, and a head exactly behind its entries."""
         lane = self.lanes[step.origin]
+        size = len(lane.entries)
+        fits = isinstance(step, RememberHead) or size == (
+            step.start if isinstance(step, StoreEntries) else step.head.size
+        )
+        if self.is_full or not fits:
+            return StepsFailed(step.origin)
+        self.steps.append(step)
         if isinstance(step, RememberHead):
             lane.remembered = step.head
         if isinstance(step, StoreEntries):
             entries = unpack_entries(step.packed, step.count)
-            assert step.start == len(lane.entries)
             assert step.start // 256 == (step.start + step.count - 1) // 256
             assert list(step.leaf_hashes) == leaf_hashes(entries)
             lane.entries += entries
@@ -102,7 +108,7 @@ class MemoryStore:
             tree = lane.range()
             assert (tree.root(), tree.hashes) == (step.head.root, step.hashes)
             return self._advance(step.origin, step.head)
-        return None
+        return LaneStored(step.origin, len(lane.entries))
 
     def answer(self, reader: bytes, request: Request) -> Answer:
         if isinstance(request, HeadsSince):

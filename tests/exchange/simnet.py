@@ -8,7 +8,7 @@ from random import Random
 
 from protocol.exchange import replication_events as events
 from protocol.exchange.frames import Frame, decode_frame, encode_frame
-from protocol.exchange.holding import AdoptHead, RememberHead, StoreEntries, StoreStep
+from protocol.exchange.holding import AdoptHead, RememberHead, StoreEntries
 from protocol.exchange.replication import Replication
 from protocol.log.origin import Origin
 from tests.exchange.sim_node import SimNode
@@ -57,6 +57,7 @@ class SimNet:
         while self.agenda and self.agenda[0][0] <= end and not until():
             self.now_ms, _, _, action = heapq.heappop(self.agenda)
             action()
+        self.now_ms = self.now_ms if until() else end
 
     def _later(self, name: bytes, at_ms: int, action: Callable[[], None]) -> None:
         heapq.heappush(self.agenda, (at_ms, next(self.ties), name, action))
@@ -73,7 +74,7 @@ class SimNet:
             loaded = events.LanesLoaded(tuple(lane for lane in held.values() if lane), unwanted)
             self._later(name, self.now_ms + 1, lambda: self.tell(name, loaded))
         elif isinstance(effect, RememberHead | StoreEntries | AdoptHead):
-            self._later(name, self.now_ms + 5, lambda: self._store(name, node, effect))
+            self._later(name, self.now_ms + 5, lambda: self.tell(name, node.store.take(effect)))
         elif isinstance(effect, events.WakeAt):
             self._later(name, effect.at_ms, lambda: self.tell(name, events.Woken()))
         else:
@@ -89,9 +90,3 @@ class SimNet:
     def _arrive(self, name: bytes, peer: bytes, raw: bytes) -> None:
         if (peer, name) in self.links:
             self.tell(peer, events.FrameReceived(name, decode_frame(raw)))
-
-    def _store(self, name: bytes, node: SimNode, step: StoreStep) -> None:
-        advanced = node.store.take(step)
-        self.tell(
-            name, advanced or events.LaneStored(step.origin, len(node.store.lanes[step.origin].entries))
-        )

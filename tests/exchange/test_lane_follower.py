@@ -1,0 +1,289 @@
+"""One followed lane: offers weighed, news taken, own lanes guarded, and every state under every event."""
+
+from itertools import product
+
+import pytest
+
+from protocol.exchange.fetch import Answered, Ask, EdgeJob, PeerLeft, Stored, Unanswered
+from protocol.exchange.following import (
+    Effect,
+    Event,
+    LaneFollower,
+    Load,
+    Loaded,
+    NewsOffered,
+    Offered,
+    OwnAdvanced,
+    OwnLaneSeen,
+    Permitted,
+    ReportDamage,
+    Retried,
+    State,
+    StoreFailed,
+)
+from protocol.exchange.frames import News, Refused
+from protocol.exchange.heads import read_offer
+from protocol.exchange.holding import AdoptHead, Blame, HeldLane, ReportFork, SignedHead, StoreEntries
+from protocol.exchange.news import make_news
+from protocol.identity.keys import SigningKey
+from protocol.limits import NEWS_BYTES_MAX
+from protocol.log.merkle import leaf_hashes
+from protocol.log.tiles import pack_entries
+from tests.exchange.memory_store import MemoryStore, sign_head
+from tests.exchange.villages import KEYS, LOG_PUBLICS, A, B, entries, lane_of
+
+ORIGIN = lane_of(A)
+P, Q = b"P" * 32, b"Q" * 32
+
+
+def head(size: int, *, key: SigningKey = KEYS[A], changed: int | None = None) -> SignedHead:
+    told = entries(size)
+    if changed is not None:
+        told[changed] = b"another story"
+    return sign_head(ORIGIN, leaf_hashes(told), key)
+
+
+def offered(peer: bytes, size: int, *, key: SigningKey = KEYS[A], changed: int | None = None) -> Offered:
+    return Offered(peer, read_offer(head(size, key=key, changed=changed).note))
+
+
+def news(peer: bytes, size: int, start: int, *, told: list[bytes] | None = None) -> NewsOffered:
+    note = head(size).note
+    packed = pack_entries(told or entries(size - start, start))
+    return NewsOffered(peer, read_offer(note), News(note, start, packed))
+
+
+def held(size: int, *, is_own: bool = False, broken: bool = False) -> HeldLane:
+    store = MemoryStore(A if is_own else B, KEYS[A], LOG_PUBLICS)
+    if is_own:
+        store.append(ORIGIN, entries(size))
+    else:
+        store.held(ORIGIN)
+        lane = store.lanes[ORIGIN]
+        lane.entries, lane.leaves = entries(size), leaf_hashes(entries(size))
+        lane.adopted = head(size) if size else None
+        if broken:
+            lane.leaves[0] = b"!" * 32
+    lane_held = store.held(ORIGIN)
+    assert lane_held is not None
+    return lane_held
+
+
+def follow(*events: Event) -> tuple[LaneFollower, list[Effect]]:
+    follower = LaneFollower(ORIGIN)
+    return follower, [effect for event in events for effect in follower.handle(event)]
+
+
+def test_a_larger_head_waits_for_its_turn_and_is_then_fetched() -> None:
+    """Nothing is asked of anybody before there is room for the fetch."""
+    follower, effects = follow(Loaded(held(10)), offered(P, 20))
+    assert (follower.state, effects) == (State.WANTING, [])
+    assert follower.missing == 10
+    asks = follower.handle(Permitted())
+    assert [type(effect) for effect in asks] == [Ask]
+    assert follower.state is State.FETCHING
+
+
+def test_a_peer_with_a_smaller_head_does_not_end_the_fetch_of_a_larger_one() -> None:
+    """In whatever order the offers came, the one who has it all is asked first."""
+    follower, _ = follow(Loaded(held(10)), offered(P, 15), offered(Q, 20))
+    asks = [effect for effect in follower.handle(Permitted()) if isinstance(effect, Ask)]
+    assert [ask.peer for ask in asks] == [Q]
+    assert follower.state is State.FETCHING
+
+
+def test_offers_that_came_before_the_store_answered_are_weighed_then() -> None:
+    """An early offer is kept; one that is behind us is forgotten."""
+    assert follow(offered(P, 20), Loaded(held(10)))[0].state is State.WANTING
+    follower, effects = follow(offered(P, 10), offered(Q, 7), Loaded(held(10)))
+    assert (follower.state, effects) == (State.CURRENT, [])
+    assert not follower.has_offer(P)
+    assert not follower.has_offer(Q)
+
+
+def test_a_head_that_the_lane_did_not_sign_is_blamed_and_the_next_one_taken() -> None:
+    """Whoever offers a larger number under a wrong key gains nothing by it."""
+    follower, effects = follow(Loaded(held(10)), offered(P, 99, key=KEYS[B]), offered(Q, 20))
+    assert effects == [Blame(P, "note_not_signed", "1 signature lines, none of a known key")]
+    assert follower.state is State.WANTING
+    assert [effect.peer for effect in follower.handle(Permitted()) if isinstance(effect, Ask)] == [Q]
+
+
+@pytest.mark.parametrize(("start", "size"), [(10, 11), (10, 13), (3, 11), (0, 256), (250, 500), (255, 257)])
+def test_small_news_is_taken_at_once(start: int, size: int) -> None:
+    """Entries that we have already are skipped, and the head is adopted behind those that are new."""
+    follower, effects = follow(Loaded(held(max(start, 10))), news(P, size, start))
+    store = MemoryStore(B, KEYS[B], LOG_PUBLICS)
+    store.held(ORIGIN)
+    lane = store.lanes[ORIGIN]
+    lane.entries, lane.leaves = entries(max(start, 10)), leaf_hashes(entries(max(start, 10)))
+    for effect in effects:
+        assert isinstance(effect, StoreEntries | AdoptHead)
+        store.take(effect)
+    assert lane.entries == entries(size)
+    assert lane.adopted == head(size)
+    assert follower.state is State.CURRENT
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        news(P, 20, 15),
+        news(P, 20, 10, told=entries(10, 11)),
+        news(P, 20, 10, told=entries(9, 10)),
+        NewsOffered(P, read_offer(head(600).note), News(head(600).note, 10, pack_entries(entries(200, 10)))),
+    ],
+    ids=["a gap", "other entries", "too few entries", "too many entries"],
+)
+def test_news_that_does_not_fit_is_an_offer_like_any_other(event: NewsOffered) -> None:
+    """Nothing of it is stored, nobody is blamed, and the fetch finds out what is true."""
+    follower, effects = follow(Loaded(held(10)), event)
+    assert (follower.state, effects) == (State.WANTING, [])
+
+
+def test_news_under_a_wrong_signature_is_blamed() -> None:
+    """Entries are not even looked at."""
+    note = head(11, key=KEYS[B]).note
+    event = NewsOffered(P, read_offer(note), News(note, 10, pack_entries(entries(1, 10))))
+    follower, effects = follow(Loaded(held(10)), event)
+    assert [effect.code for effect in effects if isinstance(effect, Blame)] == ["note_not_signed"]
+    assert follower.state is State.CURRENT
+
+
+def test_news_that_is_too_large_is_not_made() -> None:
+    """Past 64 KiB or 256 entries the head alone is pushed."""
+    note = head(1).note
+    assert make_news(note, 0, bytes(NEWS_BYTES_MAX), 1) is not None
+    assert make_news(note, 0, bytes(NEWS_BYTES_MAX + 1), 1) is None
+    assert make_news(note, 0, bytes(600), 257) is None
+    assert make_news(note, 0, b"", 0) is None
+
+
+def test_two_heads_of_one_size_are_a_fork() -> None:
+    """Both signed, different roots: reported with both notes, and the lane is followed no further."""
+    follower, _ = follow(Loaded(held(10)), offered(P, 10, changed=3))
+    effects = follower.handle(Permitted())
+    assert effects == [ReportFork(ORIGIN, head(10), head(10, changed=3), ())]
+    assert follower.state is State.STOPPED
+    assert follower.handle(offered(Q, 30)) == []
+
+
+def test_a_peer_with_another_root_of_the_same_size_is_not_asked_but_weighed_afterwards() -> None:
+    """It is no liar for following the other branch; once the lane is home, the two heads are evidence."""
+    follower, _ = follow(Loaded(held(0)), offered(P, 20), offered(Q, 20, changed=3))
+    asks = [effect for effect in follower.handle(Permitted()) if isinstance(effect, Ask)]
+    owner = MemoryStore(A, KEYS[A], LOG_PUBLICS)
+    owner.append(
+        ORIGIN, entries(20) if asks[0].peer == P else [*entries(3), b"another story", *entries(16, 4)]
+    )
+    while asks:
+        ask = asks.pop(0)
+        effects = follower.handle(Answered(ask.peer, ask.job, owner.answer(B, ask.request)))
+        assert not any(isinstance(effect, Blame) for effect in effects)
+        asks += [effect for effect in effects if isinstance(effect, Ask)]
+    assert follower.state is State.WANTING
+    assert [type(effect) for effect in follower.handle(Permitted())] == [ReportFork]
+
+
+def test_an_own_lane_is_never_fetched_and_a_larger_head_of_it_is_an_alarm() -> None:
+    """A peer that holds more of our own lane than we do has seen us sign what we have forgotten."""
+    follower, effects = follow(Loaded(held(10, is_own=True)), offered(P, 9), offered(P, 10))
+    assert effects == []
+    assert follower.handle(offered(P, 12)) == [OwnLaneSeen(P, ORIGIN, head(12))]
+    assert follower.handle(offered(P, 10, changed=1)) == [OwnLaneSeen(P, ORIGIN, head(10, changed=1))]
+    assert follower.handle(offered(P, 12, key=KEYS[B])) == []
+    assert follower.state is State.OWN
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_echo_of_our_own_news_is_no_alarm(order: int) -> None:
+    """Our own newest head is known here before anybody can send it back, whenever the store answers."""
+    events: list[Event] = [Loaded(held(10, is_own=True)), OwnAdvanced(head(12))]
+    follower, effects = follow(*events[::order], offered(P, 12))
+    assert effects == []
+    assert follower.state is State.OWN
+
+
+def test_an_alarm_waits_for_the_store() -> None:
+    """A head of our own lane that was offered while the store was asked is compared afterwards."""
+    _, effects = follow(offered(P, 12), Loaded(held(10, is_own=True)))
+    assert effects == [OwnLaneSeen(P, ORIGIN, head(12))]
+
+
+def test_a_store_that_failed_is_asked_again_after_a_while() -> None:
+    """What was believed stored is forgotten; a full disk is not asked in a circle."""
+    follower, _ = follow(Loaded(held(10)), offered(P, 20), Permitted())
+    assert follower.handle(StoreFailed()) == []
+    assert follower.state is State.LOADING
+    assert follower.handle(Retried()) == [Load(ORIGIN)]
+    follower.handle(Loaded(held(10)))
+    assert follower.state is State.WANTING
+
+
+def test_a_damaged_copy_is_reported_and_followed_no_further() -> None:
+    """The steward has to look; nothing is fetched over it."""
+    owner = MemoryStore(A, KEYS[A], LOG_PUBLICS)
+    owner.append(ORIGIN, entries(700))
+    follower, effects = follow(Loaded(held(10, broken=True)), offered(P, 700), Permitted())
+    ask = next(effect for effect in effects if isinstance(effect, Ask))
+    assert follower.handle(Answered(P, ask.job, owner.answer(B, ask.request))) == [ReportDamage(ORIGIN)]
+    assert follower.state is State.STOPPED
+
+
+def reach(state: State) -> LaneFollower:
+    """A follower in the given state; in FETCHING, P owes the edge."""
+    ways: dict[State, tuple[Event, ...]] = {
+        State.LOADING: (),
+        State.CURRENT: (Loaded(held(10)),),
+        State.WANTING: (Loaded(held(10)), offered(P, 20)),
+        State.FETCHING: (Loaded(held(10)), offered(P, 20), Permitted()),
+        State.OWN: (Loaded(held(10, is_own=True)),),
+        State.STOPPED: (Loaded(held(10)), offered(P, 10, changed=3), Permitted()),
+    }
+    follower, _ = follow(*ways[state])
+    assert follower.state is state
+    return follower
+
+
+EVENTS: dict[str, Event] = {
+    "offered more": offered(Q, 30),
+    "offered less": offered(Q, 5),
+    "news": news(Q, 12, 10),
+    "loaded": Loaded(held(10)),
+    "loaded own": Loaded(held(10, is_own=True)),
+    "permitted": Permitted(),
+    "own advanced": OwnAdvanced(head(11)),
+    "store failed": StoreFailed(),
+    "retried": Retried(),
+    "answered": Answered(P, EdgeJob(), Refused(0, "lane_not_served", "")),
+    "unanswered": Unanswered(P, EdgeJob()),
+    "stored": Stored(10),
+    "peer left": PeerLeft(P),
+}
+NEXT: dict[tuple[State, str], State] = {
+    **{(state, name): state for state, name in product(State, EVENTS)},
+    (State.LOADING, "loaded"): State.CURRENT,
+    (State.LOADING, "loaded own"): State.OWN,
+    (State.CURRENT, "offered more"): State.WANTING,
+    (State.CURRENT, "store failed"): State.LOADING,
+    (State.WANTING, "permitted"): State.FETCHING,
+    (State.WANTING, "store failed"): State.LOADING,
+    (State.FETCHING, "answered"): State.CURRENT,
+    (State.FETCHING, "unanswered"): State.CURRENT,
+    (State.FETCHING, "peer left"): State.CURRENT,
+    (State.FETCHING, "store failed"): State.LOADING,
+}
+
+
+@pytest.mark.parametrize(("state", "name"), list(product(State, EVENTS)))
+def test_every_lane_state_meets_every_event(state: State, name: str) -> None:
+    """Each pair ends where the table says, and only a lane that is being fetched asks anything of peers."""
+    follower = reach(state)
+    effects = follower.handle(EVENTS[name])
+    assert follower.state is NEXT[state, name]
+    if any(isinstance(effect, Ask) for effect in effects):
+        assert follower.state is State.FETCHING
+    if any(isinstance(effect, StoreEntries | AdoptHead) for effect in effects):
+        assert (state, name) == (State.CURRENT, "news")
+    if state is State.STOPPED:
+        assert effects == []
