@@ -69,7 +69,7 @@ search_queue = sa.Table(  # changed listings that the index has yet to look at
 _SEARCH_TERMS = {
     # `ascii` takes every character past 127 as part of a token: what we tokenized, it leaves alone.
     "sqlite": "CREATE VIRTUAL TABLE IF NOT EXISTS search_terms USING fts5"
-    "(scope, title, body, content='', detail=column, columnsize=0, tokenize='ascii')",
+    "(terms, content='', detail=none, columnsize=0, tokenize='ascii')",
     "postgresql": "CREATE TABLE IF NOT EXISTS search_terms"
     " (document_number bigint PRIMARY KEY, terms tsvector NOT NULL)",
 }
