@@ -34,7 +34,7 @@ from protocol.lanes.kind import (
     Waiting,
 )
 from protocol.limits import INSTANT_RECORDS_MAX
-from protocol.log.merkle import leaf_hashes
+from protocol.log.merkle import EMPTY_ROOT, leaf_hashes
 from protocol.log.record import Record, decode_record
 from protocol.waiting import (
     ARRIVAL_ORDER_TABLES,
@@ -208,7 +208,8 @@ class Fold:
             clock = self._clock(Lane(community, name))
             if (clock.epoch, clock.size) > (epoch, lanes[name][0] if name in lanes else 0):
                 raise RebuildNeededError
-        for name, (size, root) in lanes.items():
+        # the charter's seal, be it empty, is how the fold knows that the epoch is closed
+        for name, (size, root) in {CHARTER: (0, EMPTY_ROOT), **lanes}.items():
             self._state.put("seal", (community, epoch, name), Seal(epoch, size, root))
 
     def feed(

@@ -158,7 +158,7 @@ def _last_seal(read: Reader, position: Position) -> Seal | None:
     """Return the newest seal of the lane *before* this epoch: later ones may be known already."""
     epochs = range(position.epoch - 1, -1, -1)
     seals = (read.get("seal", (position.community, epoch, position.lane)) for epoch in epochs)
-    return next((seal for seal in seals if seal), None)
+    return next((seal for seal in seals if seal and seal.size), None)
 
 
 def step_stated(read: Reader, entry: Entry) -> list[Change]:

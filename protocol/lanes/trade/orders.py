@@ -268,15 +268,20 @@ def _said_by_buyer(entry: Entry, order: OrderKey, seller: bytes) -> list[Change]
 
 
 def cited_move(read: Reader, reference: Reference) -> Move:
-    """Return the trade record that `reference` cites, wait for it, or void the record that cites it."""
+    """Return the trade record that `reference` cites, wait for it, or void the record that cites it.
+
+    The id of a record that is pending is not looked at: whoever cited it before it came has to wait as well.
+    """
     position = reference.position
+    if reference.lane != TRADE:
+        raise RecordVoid("reference_unknown")  # whatever stands there: other lanes are not waited for
     move = read.get("move", position)
-    found = move or read.get("pending", position) or read.get("void", position)
+    if move is None and not read.is_settled(position):
+        raise Waiting(position)
+    found = move or read.get("void", position)
     if found is not None and found.record_id != reference.record_id:
         raise RecordVoid("reference_mismatch")
     if move is None:
-        if reference.lane == TRADE and not read.is_settled(position):
-            raise Waiting(position)
         raise RecordVoid("reference_unknown")
     return move  # type: ignore[no-any-return]  # the table says which struct stands there
 
