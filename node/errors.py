@@ -165,6 +165,7 @@ _STATUS_REFUSED = 422
 _STATUS_WORLD = 503
 _STATUS_BUG = 500
 _UNREACHABLE_CODES = frozenset({"node_not_running", "node_silent", "node_answer_malformed"})
+_ENVIRONMENT_CODES = frozenset({"setting_unknown", "setting_refused", "setting_twice", "settings_malformed"})
 _UNREADABLE_CODES = frozenset({"usage_refused", "input_unreadable", "file_missing", "words_refused"})
 
 _SYSTEM_CODES = {
@@ -271,7 +272,7 @@ def exit_code_of(code: str, status: int) -> int:
         return UNREACHABLE
     if code in _UNREADABLE_CODES:
         return UNREADABLE
-    return REFUSED if status < _STATUS_BUG else ENVIRONMENT
+    return REFUSED if status < _STATUS_BUG and code not in _ENVIRONMENT_CODES else ENVIRONMENT
 
 
 def _code_of(error: BaseException) -> tuple[str, str, Mapping[str, str]]:

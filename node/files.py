@@ -24,7 +24,8 @@ def make_folder(folder: Path) -> None:
         raise NodeError("folder_read_only", f"{folder}: {error.strerror}") from error
     except (FileExistsError, NotADirectoryError) as error:
         raise NodeError("folder_unusable", f"{folder} is no folder") from error
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+    as_effective_user = os.access in os.supports_effective_ids
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=as_effective_user):
         raise NodeError("folder_read_only", str(folder))
 
 

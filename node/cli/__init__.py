@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from node.cli.groups import wildgrass
 
     try:
+        given = [_as_utf8(argument) for argument in given]
         code = wildgrass.main(args=given, prog_name="wildgrass", standalone_mode=False)
     except click.exceptions.Exit as exit_asked:
         return exit_asked.exit_code
@@ -38,6 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except REFUSALS as error:
         return _refuse(report(error, language=language), given)
     return code if isinstance(code, int) else 0
+
+
+def _as_utf8(argument: str) -> str:
+    """Read an argument as UTF-8 whatever the locale says: names are Chinese on machines that speak C."""
+    try:
+        return os.fsencode(argument).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NodeError("usage_refused", f"{argument!r}: {error.reason}") from error
 
 
 def _usage_report(error: click.ClickException, language: str) -> Report:

@@ -65,6 +65,7 @@ wildgrass = LazyGroup(
         "order": ("node.cli.order:order", _("Place, answer, fulfil, refund and show orders.")),
         "policy": ("node.cli.policy:policy", _("Adopt, retire and list revenue-share policies.")),
         "member": ("node.cli.member:member", _("Admit, release and list members.")),
+        "peer": ("node.cli.peer:peer", _("Add, follow, vouch for and dismiss other communities.")),
         "auditor": ("node.cli.auditor:auditor", _("Admit and revoke auditors.")),
         "service": ("node.cli.service:service", _("Print a systemd unit or a container file for this node.")),
     },
