@@ -49,7 +49,7 @@ SENTENCES: Mapping[str, str] = {
     "restart it when the other one has stopped.",
     "lane_forked": "A lane holds other bytes at this place. Nothing was changed; both versions are evidence.",
     "lane_gap": "Entries in between are missing. Append them first.",
-    "lane_range": "The lane has no such entries.",
+    "lane_range": "The lane has no such entries. Ask for entries below its size.",
     "head_backwards": "A head may not become smaller. The newer one stays.",
     "head_ahead": "A head may not be ahead of the entries that are stored. Fetch them first.",
     "stock_unknown": "No stock is kept for this listing. Set it first.",

@@ -71,6 +71,13 @@ heads = sa.Table(
     sa.Column("change_number", Integer, nullable=False, unique=True),
 )
 
+remembered_heads = sa.Table(  # whose entries are on their way: contradicted later, they are evidence
+    "remembered_heads",
+    metadata,
+    sa.Column("lane_key", Integer, sa.ForeignKey("lanes.lane_key"), primary_key=True, autoincrement=False),
+    sa.Column("note", Bytes, nullable=False),
+)
+
 signing_marks = sa.Table(  # the main store's half of the guard
     "signing_marks",
     metadata,

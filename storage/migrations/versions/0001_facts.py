@@ -99,6 +99,11 @@ def _make_heads() -> None:
         sa.Column("change_number", _INTEGER, nullable=False, unique=True),
     )
     op.create_table(
+        "remembered_heads",
+        _of_lane(key=True),
+        _column("note", _BYTES),
+    )
+    op.create_table(
         "signing_marks",
         _column("community", _BYTES, key=True),
         _column("lane", _TEXT, key=True),

@@ -1,0 +1,271 @@
+"""The node's store as the federation needs it: what is held, steps that bring more, answers to peers.
+
+Everything here is a plain function of a connection or a transaction; who runs it on which thread, the callers
+say. A lane for peers is served to those whom its owner's charter vouches for, and to the owner (section 17.5).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from node.writer.transaction import Transaction
+from protocol.exchange.frames import (
+    Answer,
+    Blob,
+    BlobGet,
+    Entries,
+    EntriesGet,
+    HeadsSince,
+    Refused,
+    Request,
+    Sealed,
+    SealedGet,
+    SealedObject,
+    Tiles,
+    TilesGet,
+    WrappedKey,
+)
+from protocol.exchange.heads import HeadChange, make_heads_page, start_of_page
+from protocol.exchange.holding import (
+    AdoptHead,
+    HeldLane,
+    RememberHead,
+    StoreEntries,
+    StoreStep,
+    open_head,
+)
+from protocol.exchange.replication_events import LaneAdvanced, LaneStored
+from protocol.identity.genesis import Genesis
+from protocol.lanes import BODY_TYPES
+from protocol.lanes.kind import CHARTER, Lane
+from protocol.limits import (
+    ENTRIES_FRAME_BYTES_MAX,
+    HEADS_PAGE_MAX,
+    NEWS_BYTES_MAX,
+    SEALED_BYTES_MAX,
+    TILE_WIDTH,
+)
+from protocol.log.origin import Origin
+from protocol.log.record import decode_record
+from protocol.log.tiles import pack_entries, tile_width, unpack_entries
+from storage.blobs import blob
+from storage.heads import Head, HeadStore
+from storage.lanes import LaneStore
+from storage.peers import peer_of
+from storage.remembered import forget_remembered, remember_head, remembered_head
+from storage.sealed import sealed, wrap_for
+from storage.views.reading import StateReader
+
+FOLLOWED = "followed"
+
+
+def hold_lanes(
+    read: StateReader, own: bytes, origins: Iterable[Origin]
+) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
+    """Return what is held of the lanes that are to be followed, and which of `origins` are not."""
+    held, unwanted = [], []
+    for origin in origins:
+        log_public = _log_public(read, own, origin)
+        if log_public is None:
+            unwanted.append(origin)
+        else:
+            held.append(_held(read, own, origin, log_public))
+    return tuple(held), tuple(unwanted)
+
+
+def take_steps(transaction: Transaction, steps: Sequence[StoreStep]) -> list[LaneStored | LaneAdvanced]:
+    """Take steps of other communities' lanes in the writer's transaction; raises `StorageError`, then none."""
+    return [_take(transaction, step) for step in steps]
+
+
+def answer_request(read: StateReader, own: bytes, reader: bytes, request: Request) -> Answer:
+    """Answer what a proven community asks, as far as it may read it."""
+    if isinstance(request, HeadsSince):
+        return _heads(read, reader, request)
+    if isinstance(request, TilesGet | EntriesGet):
+        head = _head(read, request.origin)
+        if head is None or not may_serve(read, request.origin, reader):
+            return Refused(request.number, "lane_not_served", request.origin.lane)
+        return _tiles(read, head, request) if isinstance(request, TilesGet) else _entries(read, head, request)
+    if isinstance(request, SealedGet):
+        return _sealed(read, reader, request)
+    if isinstance(request, BlobGet):
+        return _blob(read, request)
+    return Refused(request.number, "request_refused", type(request).__name__)
+
+
+def may_serve(read: StateReader, origin: Origin, reader: bytes) -> bool:
+    """Tell whether a lane may be shown to the community `reader`."""
+    if origin.lane == CHARTER or reader == origin.community:
+        return True
+    declared = read.get("declared_lane", (origin.community, origin.lane))
+    if declared is None:
+        return False
+    if declared.visibility == "public":
+        return True
+    vouched = read.get("peer", (origin.community, reader))
+    return vouched is not None and vouched.is_vouched
+
+
+def readers_of(read: StateReader, origin: Origin, peers: Iterable[bytes]) -> frozenset[bytes]:
+    """Return which of `peers` may see a lane."""
+    return frozenset(peer for peer in peers if may_serve(read, origin, peer))
+
+
+def own_advance(
+    read: StateReader, origin: Origin, shown_size: int, peers: Iterable[bytes]
+) -> LaneAdvanced | None:
+    """Return the news of an own lane whose head grew past `shown_size`, its new entries where they are few."""
+    head = _head(read, origin)
+    if head is None:
+        return None
+    signed = open_head(head.note, origin, _genesis(read, origin.community).log_key)
+    count = head.size - shown_size
+    packed = b""
+    if 0 < count <= TILE_WIDTH:
+        packed = pack_entries(LaneStore(read.connection).entries(head.lane_key, shown_size, head.size))
+    if not 0 < len(packed) <= NEWS_BYTES_MAX:
+        count, packed = 0, b""
+    readers = readers_of(read, origin, peers)
+    return LaneAdvanced(origin, signed, True, shown_size, count, packed, readers)
+
+
+def _log_public(read: StateReader, own: bytes, origin: Origin) -> bytes | None:
+    """The log key of a lane that is wanted, else None. A successor's key comes with its note (section 9.3)."""
+    if origin.epoch != 0:
+        return None
+    peer = peer_of(read.connection, origin.community)
+    if origin.community != own and (peer is None or peer.trust != FOLLOWED):
+        return None
+    community = read.get("community", (origin.community,))
+    if community is not None:
+        return bytes(community.genesis.log_key)
+    if peer is None or peer.genesis is None:
+        return None
+    return bytes(_genesis_of(peer.genesis).log_key)
+
+
+def _held(read: StateReader, own: bytes, origin: Origin, log_public: bytes) -> HeldLane:
+    store = LaneStore(read.connection)
+    is_own = origin.community == own
+    key = store.lane_key(origin.community, origin.lane, origin.epoch)
+    if key is None:
+        return HeldLane(origin, log_public, is_own=is_own)
+    head = HeadStore(read.connection).head(key)
+    note = remembered_head(read.connection, key)
+    lane = store.compact_range(key)
+    return HeldLane(
+        origin,
+        log_public,
+        size=lane.size,
+        hashes=lane.hashes,
+        adopted=open_head(head.note, origin, log_public) if head else None,
+        remembered=open_head(note, origin, log_public) if note else None,
+        is_own=is_own,
+    )
+
+
+def _take(transaction: Transaction, step: StoreStep) -> LaneStored | LaneAdvanced:
+    origin, connection = step.origin, transaction.connection
+    store = LaneStore(connection)
+    key = store.open_lane(origin.community, origin.lane, origin.epoch)
+    if isinstance(step, RememberHead):
+        remember_head(connection, key, step.head.note)
+    elif isinstance(step, StoreEntries):
+        _store_entries(store, key, step)
+        transaction.note_stored(Lane(origin.community, origin.lane), origin.epoch, step.start + step.count)
+        return LaneStored(origin, step.start + step.count)
+    elif isinstance(step, AdoptHead):
+        HeadStore(connection).set_head(key, step.head.size, step.head.root, step.head.note)
+        forget_remembered(connection, key)
+        return LaneAdvanced(origin, step.head, False)
+    return LaneStored(origin, store.size(key))
+
+
+def _store_entries(store: LaneStore, key: int, step: StoreEntries) -> None:
+    if step.bundle_root is not None and step.count == TILE_WIDTH:
+        store.append_bundle(key, step.start // TILE_WIDTH, step.packed, step.bundle_root)
+    else:
+        store.append(key, step.start, unpack_entries(step.packed, step.count))
+
+
+def _heads(read: StateReader, reader: bytes, request: HeadsSince) -> Answer:
+    heads = HeadStore(read.connection)
+    instance, newest = heads.instance(), heads.change_number()
+    start = start_of_page(request, instance=instance, newest=newest)
+    changed = heads.heads_after(start, HEADS_PAGE_MAX + 1)
+    origins = [Origin(head.community, head.lane, head.epoch) for head in changed]
+    return make_heads_page(
+        request,
+        [
+            HeadChange(head.change_number, origin, head.note)
+            for head, origin in zip(changed, origins, strict=True)
+        ],
+        readable={origin for origin in origins if may_serve(read, origin, reader)},
+        instance=instance,
+        newest=newest,
+    )
+
+
+def _tiles(read: StateReader, head: Head, request: TilesGet) -> Answer:
+    store, tiles = LaneStore(read.connection), []
+    for wanted in request.tiles:
+        if wanted.width > tile_width(head.size, wanted.level, wanted.index):
+            return Refused(request.number, "range_not_held", f"tile {wanted.level}/{wanted.index}")
+        tiles.append(store.tile(head.lane_key, wanted.level, wanted.index, wanted.width))
+    return Tiles(request.number, tuple(tiles))
+
+
+def _entries(read: StateReader, head: Head, request: EntriesGet) -> Answer:
+    first = request.bundle * TILE_WIDTH
+    start, end = first + request.start, first + request.end
+    if start >= end or end > head.size:
+        return Refused(request.number, "range_not_held", f"entries {start} to {end}")
+    store = LaneStore(read.connection)
+    if (request.start, request.end) == (0, TILE_WIDTH):
+        packed = store.entry_bundle(head.lane_key, request.bundle, TILE_WIDTH)
+        if len(packed) <= ENTRIES_FRAME_BYTES_MAX:
+            return Entries(request.number, TILE_WIDTH, packed)
+    entries = store.entries(head.lane_key, start, end)
+    packed = pack_entries(entries)
+    while len(packed) > ENTRIES_FRAME_BYTES_MAX:
+        entries.pop()
+        packed = pack_entries(entries)
+    return Entries(request.number, len(entries), packed)
+
+
+def _sealed(read: StateReader, reader: bytes, request: SealedGet) -> Answer:
+    """Only what is wrapped for the asking community's sealing key, and only its own wrapped key."""
+    community = read.get("community", (reader,))
+    objects: list[SealedObject] = []
+    room = SEALED_BYTES_MAX
+    for commitment in request.commitments if community else ():
+        wrapped = wrap_for(read.connection, commitment, community.genesis.sealing_key)
+        ciphertext = sealed(read.connection, commitment) if wrapped else None
+        if wrapped is None or ciphertext is None or len(ciphertext) > room:
+            continue
+        room -= len(ciphertext)
+        key = WrappedKey(community.genesis.sealing_key, wrapped)
+        objects.append(SealedObject(commitment, ciphertext, (key,)))
+    return Sealed(request.number, tuple(objects))
+
+
+def _blob(read: StateReader, request: BlobGet) -> Answer:
+    found = blob(read.connection, request.digest)
+    if found is None or request.offset >= len(found.content):
+        return Refused(request.number, "range_not_held", "blob")
+    part = found.content[request.offset : request.offset + request.length]
+    return Blob(request.number, len(found.content), part)
+
+
+def _head(read: StateReader, origin: Origin) -> Head | None:
+    key = LaneStore(read.connection).lane_key(origin.community, origin.lane, origin.epoch)
+    return None if key is None else HeadStore(read.connection).head(key)
+
+
+def _genesis(read: StateReader, community: bytes) -> Genesis:
+    return read.get("community", (community,)).genesis  # type: ignore[no-any-return]  # a Community
+
+
+def _genesis_of(record: bytes) -> Genesis:
+    body = decode_record(record, BODY_TYPES).body
+    assert isinstance(body, Genesis), "only a genesis is kept with a peer"
+    return body
