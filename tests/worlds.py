@@ -1,13 +1,12 @@
 """Random worlds: three communities that trade, err, cheat and rotate their keys, all from one seed.
 
     world = make_world(seed=7, steps=60, epochs=True)
-    state, reached = fold_world(world, Random(1))
+    fold_villages(world.villages, Random(1))
 
 While it is made, a world folds itself, so that its people mostly do what makes sense: without that, almost
 every record would be void. Tests judge what *other* folds of it come to.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -16,13 +15,14 @@ from protocol.amounts.entries import AccountEntry
 from protocol.amounts.split import Policy, Share, TaxTotal, policy_id
 from protocol.encoding import encode
 from protocol.errors import ProtocolError
-from protocol.fold import DictState, Fold, RebuildNeededError
+from protocol.fold import DictState, Fold
 from protocol.lanes import BODY_TYPES, KINDS
-from protocol.lanes.kind import CHARTER, LANE_NAMES, LEDGER, TRADE, Lane, Reference
+from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Reference
 from protocol.lanes.ledger.postings import posting_for
 from protocol.lanes.market.listings import FixedPrice, Tax
 from protocol.lanes.trade.orders import LEGAL_MOVES, TAKEABLE, OrderKey
 from protocol.log.record import decode_record, encode_record
+from tests.feeding import feed_up_to
 from tests.village import MARKET, POLICY, Village, VillageEntries, Villager, object_id, seed
 
 FIXED_POLICY = Policy(
@@ -253,7 +253,8 @@ class World:
             return
         self._tick(village)
         ahead = self.charter_size(village, TRADE) + self.random.randint(1, 2)
-        raw = encode_record("moon.risen", {}, time_ms=village.now_ms, charter_size=ahead)  # type: ignore[arg-type]
+        unknown: Any = {}
+        raw = encode_record("moon.risen", unknown, time_ms=village.now_ms, charter_size=ahead)
         self._append(village, self.random.choice([TRADE, LEDGER]), raw)
 
     def garbage(self) -> None:
@@ -404,98 +405,9 @@ class World:
             (self.stalled.add if is_stalled else self.stalled.discard)((village, lane))
 
 
-def feed_up_to(
-    fold: Fold, village: Village, lane: str, epoch: int, size: int | None = None, portion: int | None = None
-) -> bool:
-    """Feed the rest of a lane's epoch, at most up to `size` and at most `portion`; return whether it stalls."""
-    place = Lane(village.community, lane)
-    start = fold.next_index(place, epoch)
-    entries = village.entries_in(epoch).get(lane, [])[:size]
-    if start is None or start >= len(entries):
-        return False
-    rest = entries[start:][:portion]
-    return fold.feed(place, epoch=epoch, start=start, entries=rest).stalled_on is not None
-
-
 def make_world(seed_number: int, *, steps: int, epochs: bool = False) -> World:
     """Return the world of a seed after `steps` things were done."""
     world = World(seed_number, epochs=epochs)
     for _ in range(steps):
         world.step()
     return world
-
-
-Cut = Mapping[tuple[bytes, str, int], int]
-Sizes = dict[Lane, tuple[int, int]]
-
-
-def random_cut(world: World, random: Random) -> Cut:
-    """Some size for every lane of every epoch."""
-    return {
-        (village.community, lane, epoch): random.randint(0, len(entries))
-        for village in world.villages
-        for epoch in range(village.epoch + 1)
-        for lane, entries in village.entries_in(epoch).items()
-    }
-
-
-def fold_world(world: World, random: Random, cut: Cut | None = None) -> tuple[DictState, Sizes]:
-    """Fold all that `cut` reaches in a random order and in random portions; return state and sizes.
-
-    Seals arrive at random moments too; where one comes too late, everything begins anew with it.
-    """
-    early: set[tuple[int, int]] = set()
-    while True:
-        run = _Run(world, random, cut or {})
-        try:
-            return run.to_the_end(early)
-        except RebuildNeededError:
-            early.add(run.sealing)
-
-
-class _Run:
-    def __init__(self, world: World, random: Random, cut: Cut) -> None:
-        self.random, self.cut, self.villages = random, cut, world.villages
-        self.state = DictState()
-        self.fold = Fold(self.state, VillageEntries(world.villages))
-        self.sealed = [0] * len(world.villages)
-        self.sealing = (0, 0)
-
-    def to_the_end(self, early: set[tuple[int, int]]) -> tuple[DictState, Sizes]:
-        for number, village in enumerate(self.villages):
-            while (number, self.sealed[number]) in early or (
-                village.seals[self.sealed[number] :] and self.random.random() < 0.3
-            ):
-                self.seal(number)
-        lanes = [(number, lane) for number in range(len(self.villages)) for lane in LANE_NAMES]
-        is_moving = True
-        while is_moving:
-            eagerness = self.random.choice([0.3, 1])
-            is_moving = eagerness < 1
-            self.random.shuffle(lanes)
-            for number, lane in lanes:
-                if self.random.random() < eagerness:
-                    is_moving = self.move(number, lane) or is_moving
-        places = [Lane(village.community, lane) for village in self.villages for lane in LANE_NAMES]
-        return self.state, {place: self.fold.folded_size(place) for place in places}
-
-    def seal(self, number: int) -> None:
-        village = self.villages[number]
-        self.sealing = (number, self.sealed[number])
-        self.fold.seal(village.community, self.sealed[number], village.seals[self.sealed[number]])
-        self.sealed[number] += 1
-
-    def move(self, number: int, lane: str) -> bool:
-        """Feed a portion of one lane, or tell of a seal; return whether there was anything to do."""
-        village = self.villages[number]
-        if lane == CHARTER and village.seals[self.sealed[number] :]:
-            if self.random.random() < 0.3:
-                self.seal(number)
-            return True
-        place = Lane(village.community, lane)
-        before = self.fold.folded_size(place)
-        for epoch in range(village.epoch + 1):
-            limit = self.cut.get((*place, epoch))
-            portion = self.random.choice([1, 2, 5, 50])
-            feed_up_to(self.fold, village, lane, epoch, limit, portion)
-        return self.fold.folded_size(place) != before

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from protocol.fold import DictState, Fold
 from protocol.lanes.kind import CHARTER, TRADE, Lane, Position
+from tests.feeding import Cut, fold_villages, random_cut
 from tests.village import Village, VillageEntries, codes, fold_all
-from tests.worlds import Cut, World, fold_world, make_world, random_cut
+from tests.worlds import World, make_world
 
 SEEDS = st.integers(0, 10_000)
 
@@ -22,10 +23,10 @@ def rows(state: DictState) -> list[tuple[str, Any, Any]]:
 
 
 def assert_one_state(world: World, cut: Cut | None, feedings: range) -> None:
-    first, sizes = fold_world(world, Random(feedings[0]), cut)
+    first, sizes = fold_villages(world.villages, Random(feedings[0]), cut)
     dumped = list(first.dump())
     for feeding in feedings[1:]:
-        state, reached = fold_world(world, Random(feeding), cut)
+        state, reached = fold_villages(world.villages, Random(feeding), cut)
         assert reached == sizes, f"feeding {feeding} came to another cut"
         if list(state.dump()) != dumped:
             assert rows(state) == rows(first), f"feeding {feeding}"
@@ -44,7 +45,7 @@ def test_any_interleaving_of_whole_lanes_gives_the_same_bytes(world_seed: int, f
 def test_any_interleaving_up_to_a_partial_cut_gives_the_same_bytes(world_seed: int, feeding: int) -> None:
     """Lanes break off anywhere: what waits for the rest waits alike, whichever way the cut was reached."""
     world = make_world(world_seed, steps=110)
-    assert_one_state(world, random_cut(world, Random(feeding)), range(feeding, feeding + 3))
+    assert_one_state(world, random_cut(world.villages, Random(feeding)), range(feeding, feeding + 3))
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
@@ -52,7 +53,7 @@ def test_any_interleaving_up_to_a_partial_cut_gives_the_same_bytes(world_seed: i
 def test_seals_may_arrive_at_any_moment(world_seed: int, feeding: int, reach: str) -> None:
     """Epochs end before or after their lanes are folded, too early for some records, and lanes go on."""
     world = make_world(world_seed, steps=110, epochs=True)
-    cut = random_cut(world, Random(feeding)) if reach == "partial" else None
+    cut = random_cut(world.villages, Random(feeding)) if reach == "partial" else None
     assert_one_state(world, cut, range(feeding, feeding + 3))
 
 
