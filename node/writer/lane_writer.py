@@ -6,7 +6,7 @@ signs, in a transaction of its own, what has to be signed; moves the guard; and 
 there are new heads. Entries of other communities come the same way and are folded in slices in between, so
 that a large backfill does not hold up a shop.
 
-    reference = await writer.submit(lambda transaction: transaction.say("market/food", body))
+    reference = await writer.run(lambda transaction: transaction.say("market/food", body))
 """
 
 import asyncio
@@ -14,7 +14,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,6 +36,9 @@ from storage.views.folding import FoldState
 Answer = TypeVar("Answer")
 Job = Callable[[Transaction], Any]
 
+_Waiting = tuple[Job, "asyncio.Future[Any]"]
+_Answered = tuple["asyncio.Future[Any]", Any, BaseException | None]
+
 GROUP_JOBS_MAX = 256
 INBOX_JOBS_MAX = 4_096
 CHECKPOINT_SECONDS = 1.0
@@ -57,7 +59,7 @@ class Advance:
 
 
 class LaneWriter:
-    """The thread that writes. Construct, `start`, `submit` from the event loop, `stop`."""
+    """The thread that writes. Construct, `start`, `run` jobs from the event loop, `stop`."""
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class LaneWriter:
         self._entries = StoredEntries(self._own)
         self._fold = Fold(self._state, self._entries)
         self._backlog = Backlog(store, self._state, self._fold, self._entries, signer.community)
-        self._inbox: queue.Queue[tuple[Job, Future[Any]] | None] = queue.Queue(INBOX_JOBS_MAX)
+        self._inbox: queue.Queue[_Waiting | None] = queue.Queue(INBOX_JOBS_MAX)
         self._thread = threading.Thread(target=self._run, name="lane-writer", daemon=True)
         self._unsigned_since: float | None = None
         self._refusal: NodeError | None = None
@@ -107,18 +109,19 @@ class LaneWriter:
         """What is stored and not folded yet."""
         return self._backlog
 
-    def submit(self, job: Callable[[Transaction], Answer]) -> "Future[Answer]":
-        """Queue a job; its future ends when what it said is synced. Raises `NodeError("inbox_full")` when full."""
-        future: Future[Answer] = Future()
+    @property
+    def inbox_size(self) -> int:
+        """How many jobs wait."""
+        return self._inbox.qsize()
+
+    async def run(self, job: Callable[[Transaction], Answer]) -> Answer:
+        """Queue a job and wait until what it said is synced. Raises `NodeError("inbox_full")`, or as the job does."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         try:
             self._inbox.put_nowait((job, future))
         except queue.Full:
             raise NodeError("inbox_full") from None
-        return future
-
-    async def run(self, job: Callable[[Transaction], Answer]) -> Answer:
-        """Queue a job from the event loop and wait for its answer."""
-        return await asyncio.wrap_future(self.submit(job))
+        return await future
 
     def stop(self) -> None:
         """Finish what is queued, sign what is unsigned, and end the thread."""
@@ -137,9 +140,9 @@ class LaneWriter:
             if is_open and self._inbox.empty() and self._backlog.step():
                 self._on_advance(Advance(folded=True))
 
-    def _next_jobs(self) -> tuple[list[tuple[Job, Future[Any]]], bool]:
+    def _next_jobs(self) -> tuple[list[_Waiting], bool]:
         """Wait for jobs no longer than there is nothing else to do; return them, and whether to go on."""
-        jobs: list[tuple[Job, Future[Any]]] = []
+        jobs: list[_Waiting] = []
         timeout = self._seconds_to_signing() if self._refusal is None else None
         try:
             item = self._inbox.get_nowait() if self._backlog.is_waiting else self._inbox.get(timeout=timeout)
@@ -152,7 +155,7 @@ class LaneWriter:
             return jobs, True
         return jobs, False
 
-    def _run_group(self, jobs: list[tuple[Job, Future[Any]]]) -> None:
+    def _run_group(self, jobs: list[_Waiting]) -> None:
         """Run jobs in one transaction, answer them when it is synced, and go on to the checkpoints."""
         self._backlog.begin_group()
         marks: list[Mark] = []
@@ -166,11 +169,7 @@ class LaneWriter:
         except StorageError as error:
             self._undo(jobs, error)
             return
-        for future, answer, failure in answers:
-            if failure is None:
-                future.set_result(answer)
-            else:
-                future.set_exception(failure)
+        _answer(answers)
         stored = self._backlog.end_group()
         if grown:
             self._backlog.note_own()
@@ -180,9 +179,7 @@ class LaneWriter:
             self._own.settle_marks(marks)
             self._show(marks)
 
-    def _run_jobs(
-        self, jobs: list[tuple[Job, Future[Any]]], connection: sa.Connection
-    ) -> list[tuple[Future[Any], Any, BaseException | None]]:
+    def _run_jobs(self, jobs: list[_Waiting], connection: sa.Connection) -> list[_Answered]:
         self._entries.connection = connection
         transaction = Transaction(
             connection,
@@ -206,13 +203,12 @@ class LaneWriter:
                 raise
             return None, error
 
-    def _undo(self, jobs: list[tuple[Job, Future[Any]]], error: StorageError) -> None:
+    def _undo(self, jobs: list[_Waiting], error: StorageError) -> None:
         """The transaction is undone: so is what memory says of it, and every job of it hears why."""
         with self._store.read() as connection:
             self._own.load(connection)
         self._backlog.load()
-        for _, future in jobs:
-            future.set_exception(error)
+        _answer([(future, None, error) for _, future in jobs])
 
     def _note_unsigned(self, grown: list[str]) -> None:
         if not grown:
@@ -270,3 +266,21 @@ class LaneWriter:
         ahead = behind(stored, self._guard.marks())
         if ahead:
             self._refusal = NodeError("store_restored", f"{ahead[0].lane}, size {ahead[0].size}")
+
+
+def _answer(answers: list[_Answered]) -> None:
+    """Hand all answers of a group to the event loop in one step; a caller that has gone hears nothing."""
+    if answers:
+        loop = answers[0][0].get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, answers)
+
+
+def _settle(answers: list[_Answered]) -> None:
+    for future, answer, failure in answers:
+        if future.done():
+            continue
+        if failure is None:
+            future.set_result(answer)
+        else:
+            future.set_exception(failure)

@@ -9,6 +9,7 @@ key: the encoding of A is canonical, A has no small order, S < L, and R is compa
 """
 
 from base64 import b32decode, b32encode
+from functools import lru_cache
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
@@ -33,6 +34,7 @@ _SMALL_ORDER_Y = frozenset({0, 1, _FIELD_PRIME - 1, _ORDER_8_Y, _FIELD_PRIME - _
 _SMALL_ORDER_U = frozenset({0, 1, _FIELD_PRIME - 1, _ORDER_8_U, _OTHER_ORDER_8_U})
 
 
+@lru_cache(maxsize=4_096)  # the same few communities are named in every answer
 def to_base32(raw: bytes) -> str:
     """Return RFC 4648 base32 in lower case without padding: 32 bytes are 52 characters, 16 are 26."""
     return b32encode(raw).decode("ascii").rstrip("=").lower()

@@ -1,5 +1,6 @@
 """The lane writer on a real store: durable before acknowledged, signed before shown, nothing signed twice."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -72,9 +73,9 @@ class House:
         self.store.close()
         self.guard.close()
 
-    def publish(self, name: str) -> Reference:
+    async def publish(self, name: str) -> Reference:
         body = ShopPublished(shop_id=object_id(name), name={"en": name})
-        return self.writer.submit(lambda transaction: transaction.say(MARKET, body)).result(10)
+        return await self.writer.run(lambda transaction: transaction.say(MARKET, body))
 
 
 @pytest.fixture
@@ -89,9 +90,9 @@ def house(tmp_path: Path, village: Village) -> Iterator[House]:
     house.stop()
 
 
-def test_a_record_is_acknowledged_durable_and_covered_by_a_signed_head(house: House) -> None:
+async def test_a_record_is_acknowledged_durable_and_covered_by_a_signed_head(house: House) -> None:
     """The first shop declares and opens its lane; both lanes get a head whose root is that of the entries."""
-    reference = house.publish("bakery")
+    reference = await house.publish("bakery")
     assert (reference.lane, reference.index) == (MARKET, 1)
     house.writer.stop()
     with house.store.read() as connection:
@@ -103,63 +104,58 @@ def test_a_record_is_acknowledged_durable_and_covered_by_a_signed_head(house: Ho
             assert checkpoint.root == LaneStore(connection).compact_range(head.lane_key).root()
 
 
-def test_a_void_record_is_refused_and_not_written(house: House) -> None:
+async def test_a_void_record_is_refused_and_not_written(house: House) -> None:
     """Withdrawing what was never published names the code, and the lane stays as it was."""
     from protocol.lanes.market.listings import ListingWithdrawn
 
-    house.publish("bakery")
+    await house.publish("bakery")
     body = ListingWithdrawn(listing_id=object_id("nothing"))
     with pytest.raises(RecordVoid, match="no such listing"):
-        house.writer.submit(lambda transaction: transaction.say(MARKET, body)).result(10)
-    assert house.publish("butcher").index == 2
+        await house.writer.run(lambda transaction: transaction.say(MARKET, body))
+    assert (await house.publish("butcher")).index == 2
 
 
-def test_many_records_of_one_moment_take_following_times(house: House) -> None:
+async def test_many_records_of_one_moment_take_following_times(house: House) -> None:
     """A stopped clock gives one millisecond for 600 records: 256 share it, the rest take the next ones."""
-    futures = [
-        house.writer.submit(
-            lambda transaction, name=f"shop {i}": transaction.say(
-                MARKET, ShopPublished(shop_id=object_id(name), name={"en": name})
-            )
-        )
-        for i in range(600)
-    ]
-    assert [future.result(10).index for future in futures] == list(range(1, 601))
+    references = await asyncio.gather(*(house.publish(f"shop {number}") for number in range(600)))
+    assert [reference.index for reference in references] == list(range(1, 601))
 
 
 @pytest.mark.parametrize(("now_ms", "code"), [(0, "clock_before_release"), (NOW_MS - 60_000, "clock_behind")])
-def test_a_wrong_clock_stops_writing_and_nothing_else(house: House, now_ms: int, code: str) -> None:
+async def test_a_wrong_clock_stops_writing_and_nothing_else(house: House, now_ms: int, code: str) -> None:
     """In 1970, or a minute behind the newest record, a node reads and writes nothing; then it goes on."""
-    house.publish("bakery")
+    await house.publish("bakery")
     house.clock.now_ms = now_ms
     with pytest.raises(NodeError) as refused:
-        house.publish("butcher")
+        await house.publish("butcher")
     assert refused.value.code == code
     house.clock.now_ms = NOW_MS + 1
-    assert house.publish("butcher").index == 2
+    assert (await house.publish("butcher")).index == 2
 
 
-def test_a_restored_old_copy_reads_and_signs_nothing(tmp_path: Path, village: Village) -> None:
+async def test_a_restored_old_copy_reads_and_signs_nothing(tmp_path: Path, village: Village) -> None:
     """The guard knows of more than the database: the node says so and writes no second history."""
     folder = tmp_path / "node"
     house = House(folder, village).start()
-    house.publish("bakery")
+    await house.publish("bakery")
     house.stop()
     copy = (folder / "wildgrass.db").read_bytes()
     house = House(folder, village).start()
-    house.publish("butcher")
+    await house.publish("butcher")
     house.stop()
     (folder / "wildgrass.db").write_bytes(copy)
     for side in ("wildgrass.db-wal", "wildgrass.db-shm"):
         (folder / side).unlink(missing_ok=True)
     house = House(folder, village).start()
     with pytest.raises(NodeError) as refused:
-        house.publish("a second history")
+        await house.publish("a second history")
     assert refused.value.code == "store_restored"
     house.stop()
 
 
-def test_what_was_synced_but_not_signed_is_signed_after_a_start(tmp_path: Path, village: Village) -> None:
+async def test_what_was_synced_but_not_signed_is_signed_after_a_start(
+    tmp_path: Path, village: Village
+) -> None:
     """Records that a kill left without a checkpoint get one at the next start."""
     folder = tmp_path / "node"
     house = House(folder, village)
@@ -172,13 +168,14 @@ def test_what_was_synced_but_not_signed_is_signed_after_a_start(tmp_path: Path, 
     house.stop()
 
 
-def test_a_job_that_fails_does_not_touch_its_neighbours(house: House) -> None:
+async def test_a_job_that_fails_does_not_touch_its_neighbours(house: House) -> None:
     """One job of a group raises; the others are answered."""
 
     def bad(transaction: Transaction) -> None:
         raise NodeError("not_found", "as planned")
 
-    first = house.writer.submit(bad)
-    assert house.publish("bakery").index == 1
-    with pytest.raises(NodeError):
-        first.result(10)
+    first, second = await asyncio.gather(
+        house.writer.run(bad), house.publish("bakery"), return_exceptions=True
+    )
+    assert isinstance(first, NodeError)
+    assert isinstance(second, Reference)
