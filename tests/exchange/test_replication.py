@@ -1,5 +1,7 @@
 """Whole nodes over a hostile network: they converge, or they say why not, and nothing false is ever kept."""
 
+from collections.abc import Callable
+
 import pytest
 
 from protocol.exchange.following import OwnLaneSeen, State
@@ -146,7 +148,7 @@ def test_a_node_that_is_killed_again_and_again_comes_home(kills: int) -> None:
     assert len(wanted) <= 120 + kills * 17
 
 
-def lie_about(frame_type: type[Frame]) -> object:
+def lie_about(frame_type: type[Frame]) -> Callable[[Frame], list[Frame]]:
     def lie(frame: Frame) -> list[Frame]:
         if isinstance(frame, Tiles) and frame_type is Tiles:
             return [Tiles(frame.number, (b"?" * len(frame.tiles[0]), *frame.tiles[1:]))]
@@ -170,7 +172,7 @@ def test_a_lying_follower_is_named_and_the_lane_comes_from_the_others(
     net.append(A, FOOD, entries(2000))
     net.connect(A, B, C)
     net.run(3_000)
-    net.nodes[C].lie = lie_about(frame_type)  # type: ignore[assignment]
+    net.nodes[C].lie = lie_about(frame_type)
     net.connect(C, D)
     net.connect(B, D)
     net.run(POLL_MS * 4)
