@@ -204,6 +204,7 @@ _AUDIT = {
     "source_unreadable": "The source cannot be read. Check the path or address, and that it is complete.",
     "source_refused": "The server does not let you read this. Ask the community for an auditor's token.",
     "source_changed": "The source gave other bytes at the second reading. Copy it, then audit the copy.",
+    "file_unreadable": "A file cannot be read, or is none. Check its rights, or get the bundle again.",
     "file_too_large": "A file is larger than its kind may be. Get the bundle again, from another node.",
     "file_missing": "A file of the bundle is missing. Get the bundle again, from another node.",
     "path_refused": "A name in the archive is no path of a bundle. Do not unpack it; get another one.",

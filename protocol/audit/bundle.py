@@ -93,6 +93,11 @@ def parse_lane_folder(folder: str) -> Origin:
     return parse_origin(_ORIGIN_START + folder.removeprefix("lanes/"))
 
 
+def parse_checkpoint_path(path: str) -> Origin:
+    """Return the lane whose checkpoint stands at a path, or raise `LogError` or `IdentityError`."""
+    return parse_lane_folder(path.removesuffix("/checkpoint"))
+
+
 def bytes_max_at(path: str) -> int:
     """Return how many bytes may stand at a path of a bundle, or raise `AuditError` where it is none.
 

@@ -38,3 +38,8 @@ def parse_origin(text: str) -> Origin:
     if found is None or int(found[2]) > EPOCH_MAX:
         raise LogError("origin_malformed", repr(text[:128]))
     return Origin(from_base32(found[1], HASH_BYTES), found[3], int(found[2]))
+
+
+def witness_name(community: bytes) -> str:
+    """Return the key name under which a community cosigns the heads of others."""
+    return f"wildgrass/v1/{to_base32(community)}/witness"

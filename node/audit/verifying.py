@@ -1,0 +1,157 @@
+"""One file of a stranger's: what it is, and whether it holds (PROTOCOL.md section 19.7).
+
+verify_file(Path("order.tlog-proof"), sources=[open_source("bundle.tar.gz")]).verdict
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct, to_builtins
+
+from protocol.audit.bundle import INDEX_PATH, Source, parse_index
+from protocol.audit.findings import Book
+from protocol.audit.history import History, read_history
+from protocol.audit.receipt import open_receipt, origin_of
+from protocol.errors import AuditError, LogError, ProtocolError
+from protocol.identity.keys import to_base32
+from protocol.lanes import BODY_TYPES
+from protocol.lanes.kind import CHARTER
+from protocol.limits import INDEX_BYTES_MAX, NOTE_BYTES_MAX, PROOF_BYTES_MAX
+from protocol.log.checkpoint import open_checkpoint, parse_checkpoint
+from protocol.log.note import ED25519, VerifierKey, parse_note
+from protocol.log.origin import Origin, parse_origin
+from protocol.log.proof import parse_proof
+from protocol.log.record import decode_record
+
+_PROOF_START = b"c2sp.org/tlog-proof@v1\n"
+
+FileKind = Literal["bundle", "checkpoint", "receipt"]
+Verdict = Literal["fails", "holds", "not_opened"]
+
+
+class Verification(Struct, frozen=True, kw_only=True):
+    """What a file is and whether it holds; `not_opened` where no log key was given that it could be judged by."""
+
+    kind: FileKind
+    verdict: Verdict
+    community: str | None = None
+    lane: str | None = None
+    epoch: int | None = None
+    size: int | None = None
+    index: int | None = None
+    record_id: str | None = None
+    record_kind: str | None = None
+    time_ms: int | None = None
+    body: Any = None
+    code: str | None = None
+    detail: str = ""
+
+
+class KnownKeys:
+    """Log keys by lane: from the charters in some sources, or from verifier keys that the auditor was told."""
+
+    def __init__(self, sources: Sequence[Source] = (), vkeys: Sequence[str] = ()) -> None:
+        """Take where charters may be read, and keys in the form `name+id+key`, whose name is the origin."""
+        self._sources = sources
+        self._told = {key.name: key for key in map(VerifierKey.from_vkey, vkeys)}
+        self._histories: dict[bytes, History | None] = {}
+
+    def log_key(self, origin: Origin) -> bytes:
+        """Return the log key of a lane's epoch; raises `note_not_signed` where none is known."""
+        told = self._told.get(origin.text)
+        if told is not None and told.type == ED25519:
+            return told.public
+        if origin.community not in self._histories:
+            self._histories[origin.community] = _history(origin.community, self._sources)
+        history = self._histories[origin.community]
+        if history is None or origin.epoch >= len(history.keys):
+            raise _KeyUnknownError
+        return history.keys[origin.epoch].log_key
+
+
+class _KeyUnknownError(Exception):
+    """No source and no word of the auditor's gives the log key."""
+
+
+def verify_file(path: Path, keys: KnownKeys) -> Verification:
+    """Return what a file is and whether it holds: a checkpoint, a receipt, or a bundle's outside.
+
+    A bundle is only recognised here: `audit_sources` audits it. Raises `AuditError("file_unknown")` where it
+    is none of these, `OSError` where it cannot be read.
+    """
+    if path.is_dir() or path.name.endswith((".tar", ".tar.gz", ".tgz")):
+        return Verification(kind="bundle", verdict="not_opened")
+    with path.open("rb") as file:
+        raw = file.read(PROOF_BYTES_MAX + 1)
+    kind: FileKind = "receipt" if raw.startswith(_PROOF_START) else "checkpoint"
+    try:
+        return _verify_receipt(raw, keys) if kind == "receipt" else _verify_checkpoint(raw, keys)
+    except _KeyUnknownError:
+        return Verification(kind=kind, verdict="not_opened", **_stated(kind, raw))
+    except ProtocolError as error:
+        if kind == "checkpoint" and not _is_checkpoint(raw):
+            raise AuditError("file_unknown", path.name) from error
+        return Verification(kind=kind, verdict="fails", code=error.code, detail=error.detail)
+
+
+def _verify_receipt(raw: bytes, keys: KnownKeys) -> Verification:
+    receipt = open_receipt(raw, keys.log_key)
+    return Verification(
+        kind="receipt",
+        verdict="holds",
+        size=receipt.checkpoint.size,
+        index=receipt.index,
+        record_id=to_base32(receipt.record_id),
+        **_lane(receipt.origin),
+        **_record(receipt.entry),
+    )
+
+
+def _verify_checkpoint(raw: bytes, keys: KnownKeys) -> Verification:
+    origin = parse_origin(parse_checkpoint(parse_note(raw).text).origin)
+    checkpoint = open_checkpoint(raw, origin.text, keys.log_key(origin))
+    return Verification(kind="checkpoint", verdict="holds", size=checkpoint.size, **_lane(origin))
+
+
+def _history(community: bytes, sources: Sequence[Source]) -> History | None:
+    """Read who a community is, from any source that has its first charter; what is wrong there is not ours."""
+    charter = Origin(community, CHARTER, 0)
+    holders: list[tuple[Source, int]] = []
+    for source in sources:
+        try:
+            raw = source.read(INDEX_PATH, INDEX_BYTES_MAX)
+            holders.append((source, parse_index(raw or b"").get(charter, 0)))
+        except AuditError:
+            holders.append((source, 0))
+    return read_history(community, holders, sources, Book())
+
+
+def _stated(kind: FileKind, raw: bytes) -> dict[str, Any]:
+    """What a file says of itself, unproven; it was parsed before."""
+    if kind == "checkpoint":
+        checkpoint = parse_checkpoint(parse_note(raw).text)
+        return {"size": checkpoint.size, **_lane(parse_origin(checkpoint.origin))}
+    proof = parse_proof(raw)
+    return {"index": proof.index, **_lane(origin_of(raw)), **_record(proof.extra or b"")}
+
+
+def _is_checkpoint(raw: bytes) -> bool:
+    try:
+        parse_checkpoint(parse_note(raw[:NOTE_BYTES_MAX]).text)
+    except LogError:
+        return False
+    return True
+
+
+def _lane(origin: Origin) -> dict[str, Any]:
+    return {"community": to_base32(origin.community), "lane": origin.lane, "epoch": origin.epoch}
+
+
+def _record(entry: bytes) -> dict[str, Any]:
+    """What the entry says, where it is a record: its bytes are proven, its effect is for an audit."""
+    try:
+        record = decode_record(entry, BODY_TYPES)
+    except ProtocolError as error:
+        return {"code": error.code, "detail": error.detail}
+    return {"record_kind": record.kind, "time_ms": record.time_ms, "body": to_builtins(record.body)}

@@ -1,0 +1,79 @@
+"""The tree of one lane as the auditor computes it from the entries (PROTOCOL.md section 19.3).
+
+Of level 0 only the last, partial tile is kept, of the levels above every hash: 32 bytes for 256 records, so
+memory hardly grows with a lane, and every bundle can be read again and be verified alone.
+
+    tree.add(leaf_hashes(entries)) for every bundle in turn; tree.root() == checkpoint.root
+"""
+
+from collections.abc import Callable, Sequence
+
+from protocol.limits import TILE_WIDTH
+from protocol.log.merkle import HASH_BYTES, subtree_root
+from protocol.log.tiles import pack_tile, right_edge, root_from_right_edge, unpack_tile
+
+_TILE_BYTES = TILE_WIDTH * HASH_BYTES
+
+LeafReader = Callable[[int], Sequence[bytes]]
+"""`leaves(bundle_index)` is the leaf hashes of one entry bundle."""
+
+
+class LaneTree:
+    """Grows by one entry bundle at a time, all of 256 entries but the last."""
+
+    __slots__ = ("_levels", "_tail", "size")
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.size = 0
+        self._levels: list[bytearray] = []
+        self._tail: list[bytes] = []
+
+    def add(self, leaves: Sequence[bytes]) -> None:
+        """Take the leaf hashes of the next bundle; after one of less than 256 there is no next."""
+        assert not self._tail, "only the last bundle is partial"
+        self.size += len(leaves)
+        if len(leaves) < TILE_WIDTH:
+            self._tail = list(leaves)
+            return
+        level = 0
+        root = subtree_root(leaves)
+        while True:
+            if level == len(self._levels):
+                self._levels.append(bytearray())
+            hashes = self._levels[level]
+            hashes += root
+            if len(hashes) % _TILE_BYTES:
+                return
+            root = subtree_root(unpack_tile(bytes(hashes[-_TILE_BYTES:]), TILE_WIDTH))
+            level += 1
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """Return the bytes of a hash tile: any of level 1 and up, of level 0 the last, partial one."""
+        if level == 0:
+            return pack_tile(self._tail[:width])
+        start = index * _TILE_BYTES
+        return bytes(self._levels[level - 1][start : start + width * HASH_BYTES])
+
+    def root(self) -> bytes:
+        """Return the root over all entries."""
+        return self.root_at(self.size, lambda _: self._tail)
+
+    def root_at(self, size: int, leaves: LeafReader) -> bytes:
+        """Return the root over the first `size` entries; `leaves` reads the bundle in which they end."""
+        tiles = [
+            list(leaves(index)[:width]) if level == 0 else unpack_tile(self.tile(level, index, width), width)
+            for level, index, width in right_edge(size)
+        ]
+        return root_from_right_edge(size, tiles)
+
+    def has_bundle(self, index: int, leaves: Sequence[bytes]) -> bool:
+        """Whether `leaves` are the leaf hashes of bundle `index`, all of them."""
+        if len(leaves) < TILE_WIDTH:
+            return index == self.size // TILE_WIDTH and list(leaves) == self._tail
+        return (
+            subtree_root(leaves)
+            == self.tile(1, index // TILE_WIDTH, TILE_WIDTH)[
+                index % TILE_WIDTH * HASH_BYTES : (index % TILE_WIDTH + 1) * HASH_BYTES
+            ]
+        )
