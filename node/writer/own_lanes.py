@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from protocol.identity.keys import SigningKey
-from protocol.lanes.kind import Position
+from protocol.lanes.charter.identity import LaneStatement
+from protocol.lanes.kind import CHARTER, Position
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
 from protocol.log.merkle import CompactRange, leaf_hashes
 from protocol.log.origin import Origin
@@ -95,6 +96,14 @@ class OwnLanes:
             own.compact.extend(leaf_hashes(own.fresh))
             own.fresh = []
         return grown
+
+    def statements(self) -> list[LaneStatement]:
+        """Return size and root of every lane but the charter, as far as they are signed, by name."""
+        return [
+            LaneStatement(name, own.mark.size, own.mark.root)
+            for name, own in sorted(self._lanes.items())
+            if own.mark is not None and name != CHARTER
+        ]
 
     def unsigned(self) -> list[str]:
         """Return the names of lanes that are longer than their newest head."""

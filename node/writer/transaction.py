@@ -11,7 +11,7 @@ from node.writer.own_lanes import OwnLanes, Signer
 from protocol.errors import RecordVoid
 from protocol.fold import Fold
 from protocol.lanes import KINDS
-from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, Visibility
+from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, LaneStatement, Visibility
 from protocol.lanes.kind import CHARTER, LANE_NAMES, LEDGER, TRADE, Key, Lane, Position, Reference, Waiting
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import Body, encode_record
@@ -75,6 +75,10 @@ class Transaction:
         """Return up to `limit` (key, struct) pairs whose keys of `length` parts begin with `prefix`."""
         self._state.flush()
         return list(StateReader(self.connection).scan(table, prefix, length=length, limit=limit))
+
+    def statements(self) -> list[LaneStatement]:
+        """Return size and root of every own lane but the charter, as far as they are marked for signing."""
+        return self._own.statements()
 
     def charter_size(self) -> int:
         """Return the size of the own charter: under it the next record stands."""

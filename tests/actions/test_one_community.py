@@ -35,7 +35,7 @@ from node.actions.selling import (
 )
 from node.actions.shops import ShopDraft, publish_shop
 from node.actions.status import StatusQuery, show_status
-from node.automation import do_chores, find_chores
+from node.automation.chores import do_chores, find_chores
 from node.core import Node
 from node.errors import NodeError
 from protocol.amounts.split import TaxTotal

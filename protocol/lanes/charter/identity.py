@@ -90,6 +90,14 @@ class OpenedLane(msgspec.Struct, frozen=True):
     epoch: int
 
 
+class StatedLane(msgspec.Struct, frozen=True):
+    """The newest statement of a lane, and when the charter made it."""
+
+    size: int
+    root: bytes
+    time_ms: int
+
+
 class Seal(msgspec.Struct, frozen=True):
     """Where a successor note closed one lane of one epoch."""
 
@@ -103,7 +111,7 @@ TABLES: Tables = {
     "declared_lane": DeclaredLane,
     "opened_lane": OpenedLane,
     "seal": Seal,
-    "lanes_stated": LaneStatement,
+    "lanes_stated": StatedLane,
 }
 
 
@@ -165,7 +173,11 @@ def step_stated(read: Reader, entry: Entry) -> list[Change]:
     """The newest statement of each lane is kept for the audit, which compares it with the lane."""
     position = entry.position
     return [
-        Put("lanes_stated", (position.community, position.epoch, statement.lane), statement)
+        Put(
+            "lanes_stated",
+            (position.community, position.epoch, statement.lane),
+            StatedLane(statement.size, statement.root, entry.record.time_ms),
+        )
         for statement in entry.record.body.lanes
     ]
 

@@ -1,10 +1,12 @@
-"""What a node does by itself, because nobody has to decide it (PROTOCOL.md sections 13.5 and 14.3).
+"""Completions and postings, which nobody has to decide (PROTOCOL.md sections 13.5 and 14.3).
 
 A receipt completes the order that it confirms; a completed or refunded order is posted, on the seller's side
 with the record itself, on the buyer's once the fold holds it. Both are found again after any restart, because
 what is owed stands in the folded state.
 """
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from node.actions.selling import post_own
@@ -16,6 +18,7 @@ from protocol.lanes.trade.orders import OrderCompleted, OrderKey
 from storage.views.reading import StateReader
 
 BATCH = 256
+log = logging.getLogger("wildgrass.automation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +51,28 @@ def find_chores(read: StateReader, community: bytes) -> list[Chore]:
     return chores
 
 
-def do_chores(transaction: Transaction, chores: list[Chore]) -> int:
-    """Do them in the writer's transaction; return how many were still to be done."""
+def do_chores(transaction: Transaction, chores: Sequence[Chore]) -> int:
+    """Do them in the writer's transaction; return how many were still to be done.
+
+    One that cannot be done any more, because something else came first, does not hold up the others.
+    """
     done = 0
     for chore in chores:
-        if chore.received is not None:
-            done += _complete(transaction, chore.order, chore.received)
-        elif chore.move is not None:
-            post_own(transaction, chore.order, chore.move)
+        try:
+            _do(transaction, chore)
+        except (ProtocolError, NodeError) as error:
+            log.info("a chore was overtaken: %s", error.code)
+        else:
             done += 1
     return done
 
 
-def _complete(transaction: Transaction, order: OrderKey, received: Reference) -> bool:
-    """Take the receipt; what has changed since it was found makes the record void, and it is not written."""
-    try:
-        reference = transaction.say(TRADE, OrderCompleted(order=order, takes=[received]))
-    except (ProtocolError, NodeError):
-        return False
-    post_own(transaction, order, reference)
-    return True
+def _do(transaction: Transaction, chore: Chore) -> None:
+    if chore.move is not None:
+        post_own(transaction, chore.order, chore.move)
+    elif chore.received is not None:
+        completed = OrderCompleted(order=chore.order, takes=[chore.received])
+        post_own(transaction, chore.order, transaction.say(TRADE, completed))
 
 
 def _is_fulfilled(read: StateReader, community: bytes, order: OrderKey) -> bool:
