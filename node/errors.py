@@ -96,7 +96,7 @@ SENTENCES: Mapping[str, str] = {
     "address and version.",
     "node_stopping": "The node is stopping. Try again when it is back.",
     "writing_paused": "The node may read but not write just now. See wildgrass status for the reason.",
-    "busy": "The node has more work waiting than it takes. Try again in a moment.",
+    "inbox_full": "The node has more work waiting than it takes. Try again in a moment.",
     "guard_conflict": "Another process signed for this community. This node writes nothing any more; stop "
     "the other one, then start this one again.",
     # requests
@@ -113,15 +113,22 @@ SENTENCES: Mapping[str, str] = {
     "method_refused": "The address does not answer to this method. See /api/v1/openapi.json for what it does.",
     "conflict": "This was done already, or something else stands in its place. Look at what is there.",
     "internal": "The node made a mistake of its own. Try again; if it recurs, report the request id.",
+    # the demo
+    "demo_node_died": "A node of the demo ended by itself. Its last lines stand here and say why.",
+    "demo_stalled": "The demo waited in vain. Try again when the machine has less to do; what it waited for "
+    "stands here.",
+    "demo_command_failed": "A command of the demo failed. Its last lines stand here and say why.",
+    "demo_folder_used": "The folder for the demo holds something already. Name a new one, or empty it.",
+    "demo_sabotage_missed": "The audit did not name what the demo had falsified. Report this: an audit must "
+    "find it.",
     # the command line
     "usage_refused": "The command is not written as it has to be. See --help of this command.",
-    "input_unreadable": "The input cannot be read. Check that the file or address is complete.",
 }
 
 _STATUS = {
     "node_stopping": 503,
     "writing_paused": 503,
-    "busy": 429,
+    "inbox_full": 429,
     "record_not_here": 409,
     "request_malformed": 400,
     "request_field_refused": 422,
@@ -166,7 +173,7 @@ _STATUS_WORLD = 503
 _STATUS_BUG = 500
 _UNREACHABLE_CODES = frozenset({"node_not_running", "node_silent", "node_answer_malformed"})
 _ENVIRONMENT_CODES = frozenset({"setting_unknown", "setting_refused", "setting_twice", "settings_malformed"})
-_UNREADABLE_CODES = frozenset({"usage_refused", "input_unreadable", "file_missing", "words_refused"})
+_UNREADABLE_CODES = frozenset({"usage_refused", "file_missing", "words_refused"})
 
 _SYSTEM_CODES = {
     errno.ENOSPC: "disk_full",

@@ -159,7 +159,7 @@ def bound_middleware(requests_max: int) -> Middleware:
     async def bound(request: web.Request, handler: Handler) -> web.StreamResponse:
         nonlocal working
         if working >= requests_max:
-            raise NodeError("busy", f"{requests_max}")
+            raise NodeError("inbox_full", f"{requests_max}")
         working += 1
         try:
             return await handler(request)

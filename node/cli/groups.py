@@ -67,6 +67,11 @@ wildgrass = LazyGroup(
         "member": ("node.cli.member:member", _("Admit, release and list members.")),
         "peer": ("node.cli.peer:peer", _("Add, follow, vouch for and dismiss other communities.")),
         "auditor": ("node.cli.auditor:auditor", _("Admit and revoke auditors.")),
+        "audit": ("node.cli.audit:audit", _("Recompute everything from the lanes, trusting no node.")),
+        "bundle": ("node.cli.bundle:bundle", _("Copy lanes into a directory or an archive.")),
+        "receipt": ("node.cli.receipt:receipt", _("Write the proof of one record as a small file.")),
+        "verify": ("node.cli.verify:verify", _("Check a receipt or a checkpoint that was handed over.")),
+        "demo": ("node.cli.demo:demo", _("Three communities trade, share the revenue and are audited.")),
         "service": ("node.cli.service:service", _("Print a systemd unit or a container file for this node.")),
     },
 )

@@ -90,7 +90,7 @@ async def wait_apple(orchard: Orchard, query: AppleQuery) -> Apple:
 REFUSALS = {
     "void": RecordVoid("body_refused", "title"),
     "storage": StorageError("storage_full"),
-    "node": NodeError("busy"),
+    "node": NodeError("inbox_full"),
     "system": OSError(28, "No space left on device", "/data"),
     "bug": ZeroDivisionError("secret"),
 }
@@ -301,7 +301,7 @@ async def test_more_work_than_the_node_takes_is_sent_away_at_once(client, orchar
     assert [await orchard.entered.get() for _ in waiting] == ["a", "a"]
     refused = await client.get("/api/v1/apples/x")
     assert refused.status == 429
-    assert (await error_of(refused))["code"] == "busy"
+    assert (await error_of(refused))["code"] == "inbox_full"
     assert refused.headers["Retry-After"] == "1"
     orchard.gate.set()
     assert [response.status for response in await asyncio.gather(*waiting)] == [200, 200]

@@ -15,6 +15,8 @@ from node.actions.auditors import may_read
 from node.api.frame import Gate, build_app
 from node.api.routes import ROUTES
 from node.api.server import HttpServer
+from node.api.stored_lanes import StoredLanes
+from node.api.tiles import tile_routes
 from node.cli import main
 from node.config import Listen, read_sources
 from node.opening import opened_node
@@ -101,7 +103,8 @@ class Served:
 
         gate = Gate(api_token=vault.api_token, may_read=reads, is_open=lambda: False)
         listening = listen(Listen("127.0.0.1", 0))
-        server = HttpServer(build_app(ROUTES, node, gate=gate), listening.socket)
+        plain = tile_routes(StoredLanes(node.read), gate)
+        server = HttpServer(build_app(ROUTES, node, gate=gate, plain=plain), listening.socket)
         await server.start()
         self._stack.push_async_callback(server.stop)
         note_running(

@@ -1,0 +1,34 @@
+"""`wildgrass demo`: three communities trade on this machine, share the revenue and are audited."""
+
+from gettext import gettext as _
+from pathlib import Path
+
+import click
+
+from node.cli.session import Session, command
+
+
+@command(
+    "demo", help=_("Three communities trade, share the revenue and are audited, in folders of their own.")
+)
+@click.option("--keep", is_flag=True, help=_("Leave the nodes running and print their addresses."))
+@click.option(
+    "--sabotage", is_flag=True, help=_("Falsify one copy and one share; the audit has to find both.")
+)
+@click.option(
+    "--keep-bundles",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=_("Leave one audit bundle a community in this folder."),
+)
+def demo(session: Session, *, keep: bool, sabotage: bool, keep_bundles: Path | None) -> int:
+    """Run it; --folder names a new or empty folder for it, never that of the real node."""
+    from node.operations.demo import DemoOptions, run_demo
+
+    options = DemoOptions(
+        json=session.is_json,
+        keep=keep,
+        sabotage=sabotage,
+        keep_bundles=keep_bundles,
+        folder=Path(session.folder) if session.folder else None,
+    )
+    return run_demo(options)
