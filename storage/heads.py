@@ -72,12 +72,13 @@ class HeadStore:
         self._connection.execute(_ADD if known is None else _CHANGE, {"lane": lane_key, **values})
         return number
 
-    def renumber(self, lane_key: int) -> None:
-        """Count a head as changed that somebody may newly read, so that who asked before hears of it."""
-        number: int = self._connection.execute(_NEXT_NUMBER).scalar_one()
-        self._connection.execute(
-            sa.update(heads).where(heads.c.lane_key == lane_key).values(change_number=number)
-        )
+    def renumber(self, community: bytes) -> None:
+        """Count all heads of a community as changed: somebody may newly read them."""
+        for lane in LaneStore(self._connection).lanes(community):
+            this = heads.c.lane_key == lane.lane_key
+            if self.head(lane.lane_key) is not None:
+                number: int = self._connection.execute(_NEXT_NUMBER).scalar_one()
+                self._connection.execute(sa.update(heads).where(this).values(change_number=number))
 
     def heads(self) -> list[Head]:
         """Return all heads by community, epoch and lane."""

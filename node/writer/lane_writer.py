@@ -104,6 +104,10 @@ class LaneWriter:
         """Why this node does not sign, or None where it does."""
         return self._refusal
 
+    def stop_signing(self, refusal: NodeError) -> None:
+        """Say and sign nothing from now on: somebody holds more of our lanes than we do."""
+        self._refusal = refusal
+
     @property
     def backlog(self) -> Backlog:
         """What is stored and not folded yet."""

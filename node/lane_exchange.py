@@ -1,7 +1,7 @@
-"""The node's store as the federation needs it: what is held, steps that bring more, answers to peers.
+"""Questions and steps of the federation, as functions of a connection or a transaction.
 
-Everything here is a plain function of a connection or a transaction; who runs it on which thread, the callers
-say. A lane for peers is served to those whom its owner's charter vouches for, and to the owner (section 17.5).
+A lane for peers is served to those whom its owner's charter vouches for, and to the owner (section 17.5).
+Which thread they run on, `node/peering.py` says.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,6 @@ from protocol.exchange.frames import (
 )
 from protocol.exchange.heads import HeadChange, make_heads_page, start_of_page
 from protocol.exchange.holding import (
-    AdoptHead,
     HeldLane,
     RememberHead,
     StoreEntries,
@@ -55,6 +54,7 @@ from storage.sealed import sealed, wrap_for
 from storage.views.reading import StateReader
 
 FOLLOWED = "followed"
+SEALED_ORDERS_MAX = 1_024
 
 
 def hold_lanes(
@@ -71,12 +71,35 @@ def hold_lanes(
     return tuple(held), tuple(unwanted)
 
 
-def take_steps(transaction: Transaction, steps: Sequence[StoreStep]) -> list[LaneStored | LaneAdvanced]:
-    """Take steps of other communities' lanes in the writer's transaction; raises `StorageError`, then none."""
-    return [_take(transaction, step) for step in steps]
+def take_step(transaction: Transaction, step: StoreStep) -> LaneStored | LaneAdvanced:
+    """Take one step of another community's lane; raises `StorageError` where it does not fit, then nothing."""
+    origin, connection = step.origin, transaction.connection
+    store = LaneStore(connection)
+    key = store.open_lane(origin.community, origin.lane, origin.epoch)
+    if isinstance(step, RememberHead):
+        remember_head(connection, key, step.head.note)
+        return LaneStored(origin, store.size(key))
+    if isinstance(step, StoreEntries):
+        _store_entries(store, key, step)
+        size = step.start + step.count
+        transaction.note_stored(Lane(origin.community, origin.lane), origin.epoch, size)
+        return LaneStored(origin, size)
+    HeadStore(connection).set_head(key, step.head.size, step.head.root, step.head.note)
+    forget_remembered(connection, key)
+    return LaneAdvanced(origin, step.head, False)
 
 
-def answer_request(read: StateReader, own: bytes, reader: bytes, request: Request) -> Answer:
+def may_keep_sealed(transaction: Transaction, sender: bytes, commitments: Sequence[bytes]) -> set[bytes]:
+    """Return which commitments belong to orders that `sender` placed with us and that wait for an answer."""
+    prefix = (transaction.community, "order.placed", sender)
+    wanted: set[bytes] = set()
+    for key, _ in transaction.scan("untaken", prefix, length=6, limit=SEALED_ORDERS_MAX):
+        placed = transaction.get("placement", key[2:4]).placed
+        wanted.update(set(commitments).intersection((*placed.lines, placed.details)))
+    return wanted
+
+
+def answer_request(read: StateReader, reader: bytes, request: Request) -> Answer:
     """Answer what a proven community asks, as far as it may read it."""
     if isinstance(request, HeadsSince):
         return _heads(read, reader, request)
@@ -115,12 +138,11 @@ def own_advance(
 ) -> LaneAdvanced | None:
     """Return the news of an own lane whose head grew past `shown_size`, its new entries where they are few."""
     head = _head(read, origin)
-    if head is None:
+    if head is None or head.size <= shown_size:
         return None
     signed = open_head(head.note, origin, _genesis(read, origin.community).log_key)
-    count = head.size - shown_size
-    packed = b""
-    if 0 < count <= TILE_WIDTH:
+    count, packed = head.size - shown_size, b""
+    if count <= TILE_WIDTH:
         packed = pack_entries(LaneStore(read.connection).entries(head.lane_key, shown_size, head.size))
     if not 0 < len(packed) <= NEWS_BYTES_MAX:
         count, packed = 0, b""
@@ -161,23 +183,6 @@ def _held(read: StateReader, own: bytes, origin: Origin, log_public: bytes) -> H
         remembered=open_head(note, origin, log_public) if note else None,
         is_own=is_own,
     )
-
-
-def _take(transaction: Transaction, step: StoreStep) -> LaneStored | LaneAdvanced:
-    origin, connection = step.origin, transaction.connection
-    store = LaneStore(connection)
-    key = store.open_lane(origin.community, origin.lane, origin.epoch)
-    if isinstance(step, RememberHead):
-        remember_head(connection, key, step.head.note)
-    elif isinstance(step, StoreEntries):
-        _store_entries(store, key, step)
-        transaction.note_stored(Lane(origin.community, origin.lane), origin.epoch, step.start + step.count)
-        return LaneStored(origin, step.start + step.count)
-    elif isinstance(step, AdoptHead):
-        HeadStore(connection).set_head(key, step.head.size, step.head.root, step.head.note)
-        forget_remembered(connection, key)
-        return LaneAdvanced(origin, step.head, False)
-    return LaneStored(origin, store.size(key))
 
 
 def _store_entries(store: LaneStore, key: int, step: StoreEntries) -> None:

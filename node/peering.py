@@ -1,0 +1,171 @@
+"""The node as its federation sees it: the `FederationStore` over writer, readers and clock.
+
+Steps of other communities' lanes go to the writer's thread like everything that is written; questions go to
+the readers. A step that does not fit fails alone, and what was offered is asked for again.
+"""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from node.core import Node
+from node.errors import NodeError
+from node.federation.store import Finding, KnownAddress, Trust
+from node.lane_exchange import (
+    answer_request,
+    hold_lanes,
+    may_keep_sealed,
+    own_advance,
+    readers_of,
+    take_step,
+)
+from node.writer.transaction import Transaction
+from protocol.exchange.following import OwnLaneSeen
+from protocol.exchange.frames import Answer, Request, SealedObject
+from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
+from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.lanes.kind import LANE_NAMES
+from protocol.log.origin import Origin
+from storage.errors import StorageError
+from storage.evidence import add_evidence
+from storage.peers import Peer, all_peers, peer_of, save_peer
+from storage.sealed import KeyWrap, put_key_wrap, put_sealed
+from storage.views.reading import StateReader
+
+FORK = "fork"
+STEP_CODES = frozenset({"lane_gap", "lane_forked", "head_backwards", "head_ahead"})
+log = logging.getLogger("wildgrass.peering")
+
+
+class NodePeering:
+    """What the federation asks of one node."""
+
+    def __init__(self, node: Node) -> None:
+        """Take the node."""
+        self._node = node
+
+    async def addresses(self) -> Sequence[KnownAddress]:
+        """Return where followed communities were reached before."""
+
+        def question(read: StateReader) -> list[KnownAddress]:
+            return [
+                KnownAddress(address, peer.community)
+                for peer in all_peers(read.connection)
+                if peer.trust == "followed"
+                for address in peer.addresses
+            ]
+
+        return await self._node.read(question)
+
+    async def met(
+        self, community: bytes, genesis_record: bytes, *, address: str | None, is_wanted: bool
+    ) -> Trust:
+        """Keep that a community has proven itself, and return how we stand with it."""
+        now_ms = self._node.clock.now()
+
+        def job(transaction: Transaction) -> Trust:
+            known = peer_of(transaction.connection, community)
+            peer = known or Peer(community=community, label="", addresses=(), trust="found")
+            trust: Trust = "followed" if is_wanted and peer.trust == "found" else peer.trust  # type: ignore[assignment]  # one of the three words
+            others = tuple(other for other in peer.addresses if other != address)
+            addresses = (address, *others)[:_ADDRESSES_KEPT] if address else peer.addresses
+            met = replace(peer, genesis=genesis_record, trust=trust, addresses=addresses, last_seen_ms=now_ms)
+            save_peer(transaction.connection, met)
+            return trust
+
+        return await self._node.write(job)
+
+    async def hold_lanes(
+        self, origins: Collection[Origin]
+    ) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
+        """Return what is held of the lanes that are to be followed, and which of `origins` are not."""
+        return await self._node.read(lambda read: hold_lanes(read, self._node.community, origins))
+
+    async def take_steps(
+        self, steps: Sequence[StoreStep], *, peers: Collection[bytes]
+    ) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
+        """Take steps in order, in one transaction, and return what came of each once it is synced."""
+
+        def job(transaction: Transaction) -> list[LaneStored | LaneAdvanced | StepsFailed]:
+            return [_take(transaction, step) for step in steps]
+
+        taken = await self._node.write(job)
+        if any(isinstance(done, LaneAdvanced) for done in taken):
+            return await self._node.read(lambda read: [_with_readers(read, done, peers) for done in taken])
+        return taken
+
+    async def own_advances(
+        self, lanes: Collection[str] | None, *, shown: Mapping[Origin, int], peers: Collection[bytes]
+    ) -> Sequence[LaneAdvanced]:
+        """Return the newest heads of own lanes, with the entries past `shown` if they are few."""
+        node = self._node
+        names = LANE_NAMES if lanes is None else lanes
+        origins = [Origin(node.community, name, node.vault.epoch) for name in names]
+
+        def question(read: StateReader) -> list[LaneAdvanced]:
+            found = (own_advance(read, origin, shown.get(origin, 0), peers) for origin in origins)
+            return [advance for advance in found if advance is not None]
+
+        return await node.read(question)
+
+    async def answer(self, reader: bytes, request: Request) -> Answer:
+        """Answer what a proven community asks, as far as it may know."""
+        return await self._node.read(lambda read: answer_request(read, reader, request))
+
+    async def keep_sealed(self, sender: bytes, objects: Sequence[SealedObject]) -> tuple[bytes, ...]:
+        """Keep the parts of orders that `sender` has placed with us; others are nobody's here."""
+        node = self._node
+
+        def job(transaction: Transaction) -> tuple[bytes, ...]:
+            wanted = may_keep_sealed(transaction, sender, [found.commitment for found in objects])
+            for found in objects:
+                if found.commitment in wanted and found.ciphertext:
+                    put_sealed(transaction.connection, found.commitment, found.ciphertext)
+                    for key in found.keys:
+                        wrap = KeyWrap(key.reader, key.wrapped)
+                        put_key_wrap(transaction.connection, found.commitment, wrap)
+            return tuple(sorted(wanted))
+
+        return await node.write(job)
+
+    async def report(self, finding: Finding) -> None:
+        """Keep the evidence of a fork; an own head that we do not know stops our signing."""
+        if isinstance(finding, ReportFork):
+            note = finding.older.note + b"\n" + finding.newer.note
+            origin = finding.origin
+            log.error("%s has two histories", origin.text)
+            await self._node.write(
+                lambda transaction: add_evidence(
+                    transaction.connection, origin.community, origin.epoch, FORK, note
+                )
+            )
+        elif isinstance(finding, OwnLaneSeen):
+            log.error("a peer holds %s entries of %s", finding.head.size, finding.origin.text)
+            self._node.writer.stop_signing(NodeError("store_restored", finding.origin.lane))
+        else:
+            log.error("the copy of %s is damaged", finding.origin.text)
+
+    def note_peer_clocks(self, offset_ms: int) -> None:
+        """Hear the median of the followed peers' clocks minus ours."""
+        self._node.clock.peers_offset_ms = offset_ms
+
+
+_ADDRESSES_KEPT = 8
+
+
+def _take(transaction: Transaction, step: StoreStep) -> LaneStored | LaneAdvanced | StepsFailed:
+    try:
+        return take_step(transaction, step)
+    except StorageError as error:
+        if error.code not in STEP_CODES:
+            raise
+        log.warning("a step of %s does not fit: %s", step.origin.text, error.code)
+        return StepsFailed(step.origin)
+
+
+def _with_readers(
+    read: StateReader, done: LaneStored | LaneAdvanced | StepsFailed, peers: Collection[bytes]
+) -> LaneStored | LaneAdvanced | StepsFailed:
+    if not isinstance(done, LaneAdvanced):
+        return done
+    return replace(done, readers=readers_of(read, done.origin, peers))
