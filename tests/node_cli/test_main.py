@@ -14,6 +14,7 @@ import pytest
 
 from node.cli.groups import EXIT_CODES, wildgrass
 from node.cli.output import table, width
+from node.locale import CHINESE, translate
 from node.operations.lifecycle import RunningNode, claim_folder, note_running
 from node.vault import entropy_of_words, open_vault
 
@@ -307,3 +308,10 @@ def test_tables_count_chinese_characters_twice():
     """Columns stand under each other on a terminal."""
     assert [width(text) for text in ("abc", "猫粮", "e\u0301", "")] == [3, 4, 1, 0]
     assert table(["名", "b"], [["猫粮", "1"], ["x", "2"]]) == ["名    b", "猫粮  1", "x     2"]
+
+
+def test_the_exit_codes_stand_in_the_readme_in_both_languages():
+    """What a script relies on is written down where people look."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    for code, meaning in EXIT_CODES:
+        assert f"| {code} | {meaning} | {translate(meaning, CHINESE)} |" in readme
