@@ -75,6 +75,15 @@ class NodePeering:
 
         return await self._node.write(job)
 
+    async def trust_of(self, community: bytes) -> Trust:
+        """Return how we stand with a community; one that was never met is only found."""
+
+        def question(read: StateReader) -> Trust:
+            peer = peer_of(read.connection, community)
+            return peer.trust if peer else "found"  # type: ignore[return-value]  # one of the three words
+
+        return await self._node.read(question)
+
     async def hold_lanes(
         self, origins: Collection[Origin]
     ) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:

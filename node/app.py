@@ -1,0 +1,153 @@
+"""Wires everything once, by hand, and runs it until it is told to stop.
+
+    run(sources, announce=print)
+
+Start: claim the folder, open keys, store and writer, open the sockets, let peers and people in. Stop in the
+opposite order, within three seconds: no new requests, sessions say goodbye, the writer signs what is left.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from node.actions.auditors import may_read
+from node.api.frame import Gate, build_app
+from node.api.health import health_routes
+from node.api.openapi import document_route
+from node.api.routes import ROUTES
+from node.api.server import HttpServer
+from node.api.stored_lanes import StoredLanes
+from node.api.tiles import tile_routes
+from node.automation import Automation
+from node.config import Settings, Sources
+from node.core import Node
+from node.federation import Federation
+from node.opening import opened_node
+from node.operations.lifecycle import (
+    Listening,
+    RunningNode,
+    claim_folder,
+    forget_running,
+    listen,
+    local_address,
+    note_running,
+    reachable_address,
+)
+from node.operations.logs import configure_logging
+from node.operations.metrics import Metrics
+from node.operations.stopping import stop_on_signal
+from node.peering import NodePeering
+from node.vault import Vault, open_vault
+from node.version import VERSION
+from node.writer.clock import system_clock
+from node.writer.lane_writer import Advance
+from storage.settings import all_settings
+
+
+def run(sources: Sources, *, announce: Callable[[RunningNode, Settings], None]) -> None:
+    """Run the node of a folder until SIGTERM or Ctrl-C; `announce` is told when it answers.
+
+    Raises `NodeError` or `StorageError` where it cannot start; then nothing is left behind.
+    """
+    configure_logging(sources.settings().log_level)
+    asyncio.run(_run(sources, announce))
+
+
+async def _run(sources: Sources, announce: Callable[[RunningNode, Settings], None]) -> None:
+    settings = sources.settings()
+    async with AsyncExitStack() as stack:
+        stopping = stack.enter_context(stop_on_signal())
+        stack.enter_context(claim_folder(settings.folder))
+        vault = open_vault(settings.folder)
+        advances = Advances()
+        node = await stack.enter_async_context(opened_node(settings, vault, on_advance=advances.tell))
+        settings = sources.settings(await node.read(lambda read: all_settings(read.connection)))
+        http = listen(settings.listen_http)
+        peers = listen(settings.listen_federation)
+        server = HttpServer(_http_app(node, settings), http.socket)
+        store = NodePeering(node)
+        node.federation = Federation(store=store, vault=vault, settings=settings, listening=peers, http=http)
+        automation = Automation(node)
+        advances.listen(automation.note, node.federation.note)
+        await server.start()
+        stack.push_async_callback(server.stop)
+        await stack.enter_async_context(node.federation)
+        await stack.enter_async_context(automation)
+        running = _running_node(settings, vault, http, peers)
+        note_running(settings.folder, running)
+        stack.callback(forget_running, settings.folder)
+        announce(running, settings)
+        await stopping.wait()
+
+
+class Advances:
+    """Carries what the writer tells on its thread to those who listen on the event loop."""
+
+    def __init__(self) -> None:
+        """Begin with nobody listening: what happens before is found in the store."""
+        self._loop = asyncio.get_running_loop()
+        self._listeners: tuple[Callable[[Advance], None], ...] = ()
+
+    def listen(self, *listeners: Callable[[Advance], None]) -> None:
+        """Tell these from now on."""
+        self._listeners = listeners
+
+    def tell(self, advance: Advance) -> None:
+        """Hand one advance over; called on the writer's thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._deliver, advance)
+
+    def _deliver(self, advance: Advance) -> None:
+        for listener in self._listeners:
+            listener(advance)
+
+
+def _http_app(node: Node, settings: Settings) -> web.Application:
+    metrics = Metrics(version=VERSION)
+    metrics.watch("inbox_jobs", "Jobs that wait for the writer.", lambda: node.writer.inbox_size)
+    metrics.watch(
+        "void_records",
+        "Records without effect folded since the start.",
+        lambda: node.writer.backlog.void_count,
+    )
+
+    async def reads(token: str, _community: bytes, lane: str) -> bool:
+        return await may_read(node, token, lane)
+
+    gate = Gate(
+        api_token=node.vault.api_token,
+        may_read=reads,
+        is_open=lambda: settings.open_to_internet,
+        requests_max=settings.requests_max,
+    )
+    plain = [
+        *health_routes(checks={"writing": lambda: node.writer.refuses_because}, metrics=metrics),
+        *tile_routes(StoredLanes(node.read), gate),
+    ]
+    plain.append(document_route(ROUTES, plain, version=VERSION))
+    return build_app(
+        ROUTES,
+        node,
+        gate=gate,
+        plain=plain,
+        default_language=settings.language or "en",
+        request_bytes_max=settings.request_bytes_max,
+        observe=metrics.observe_request,
+    )
+
+
+def _running_node(settings: Settings, vault: Vault, http: Listening, peers: Listening) -> RunningNode:
+    return RunningNode(
+        pid=os.getpid(),
+        http=local_address(http.bound),
+        federation=local_address(peers.bound),
+        url=settings.public_url or f"http://{reachable_address(http.bound)}/",
+        address=reachable_address(peers.bound),
+        community=vault.community_text,
+        name=vault.genesis.name,
+        started_ms=system_clock(),
+        settings=settings.shown(),
+    )
