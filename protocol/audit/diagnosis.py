@@ -2,9 +2,10 @@
 
 Every hash of the tree is there twice: as served in a tile, and as computed from below. The one that leads to
 the signed root is right. So from the root downward each tile either is proven right, and what was computed
-below it is wrong, or the other way round, down to one bundle and one record.
+below it is wrong, or the other way round, down to one bundle and one record. Where both are wrong alike, a
+whole copy from another source tells what ought to stand here, because the same root proves it.
 
-    damages = find_damages(read_copy(source, origin, checkpoint))
+    damages = find_damages(read_copy(source, origin, checkpoint), reference)
 """
 
 from itertools import product
@@ -18,14 +19,18 @@ from protocol.log.tiles import pack_tile, right_edge, root_from_right_edge, tile
 _NEITHER = "neither this tile nor what lies below it leads to the signed root"
 
 
-def find_damages(copy: LaneCopy) -> list[Damage]:
-    """Return all that is wrong with a copy: what reading found, and which tiles or bundles are at fault."""
-    return _Diagnosis(copy).run()
+def find_damages(copy: LaneCopy, reference: LaneCopy | None = None) -> list[Damage]:
+    """Return all that is wrong with a copy: what reading found, and which tiles or bundles are at fault.
+
+    `reference` is a whole copy of the same lane from elsewhere; it only helps to say where the fault lies.
+    """
+    return _Diagnosis(copy, reference).run()
 
 
 class _Diagnosis:
-    def __init__(self, copy: LaneCopy) -> None:
+    def __init__(self, copy: LaneCopy, reference: LaneCopy | None) -> None:
         self._copy = copy
+        self._reference = reference
         self._damages = list(copy.damages)
         self._named = {damage.path for damage in copy.damages}
         self._right: set[tuple[int, int]] = set()  # tiles that the root proves against the entries
@@ -58,11 +63,26 @@ class _Diagnosis:
     def _candidates(self, level: int, index: int, width: int) -> list[bytes]:
         computed = self._copy.tree.tile(level, index, width)
         served = self._copy.read(level, index, width) if (level, index) in self._copy.suspects else None
-        return [computed, served] if served and len(served) == len(computed) else [computed]
+        others = (served, self._elsewhere(level, index, width))
+        return [computed, *(other for other in others if other and len(other) == len(computed))]
+
+    def _elsewhere(self, level: int, index: int, width: int) -> bytes | None:
+        """The tile as the reference has it, or None where it does not reach so far."""
+        reference = self._reference
+        if reference is None or width > tile_width(reference.checkpoint.size, level, index):
+            return None
+        if level == 0:
+            return pack_tile(reference.leaves(index)[:width])
+        return reference.tree.tile(level, index, width)
 
     def _descend(self, level: int, index: int, *, right: bytes, computed: bytes) -> None:
-        """The tile as served is right, so something below it is wrong: find what."""
+        """`right` is what the tile has to be, so something below it is wrong: find what."""
         self._right.add((level, index))
+        width = len(right) // HASH_BYTES
+        served = self._copy.read(level, index, width) or b""
+        if served != right:
+            first = (index * TILE_WIDTH + first_difference(served, right)) << TILE_HEIGHT * level
+            self._add(Damage("tile_damaged", self._copy.path(level, index, width), first))
         if level == 0:
             self._name_entries(index, right)
             return
@@ -72,12 +92,12 @@ class _Diagnosis:
                 self._follow(level - 1, index * TILE_WIDTH + place // HASH_BYTES, expected)
 
     def _follow(self, level: int, index: int, expected: bytes) -> None:
-        served = self._copy.read(level, index, TILE_WIDTH) or b""
-        is_full = len(served) == TILE_WIDTH * HASH_BYTES
-        if is_full and subtree_root(unpack_tile(served, TILE_WIDTH)) == expected:
-            computed = self._copy.tree.tile(level, index, TILE_WIDTH) if level else b""
-            self._descend(level, index, right=served, computed=computed)
-            return
+        for tile in (self._copy.read(level, index, TILE_WIDTH), self._elsewhere(level, index, TILE_WIDTH)):
+            is_full = tile is not None and len(tile) == TILE_WIDTH * HASH_BYTES
+            if tile and is_full and subtree_root(unpack_tile(tile, TILE_WIDTH)) == expected:
+                computed = self._copy.tree.tile(level, index, TILE_WIDTH) if level else b""
+                self._descend(level, index, right=tile, computed=computed)
+                return
         first = index * TILE_WIDTH << TILE_HEIGHT * level
         self._add(Damage("tile_damaged", self._copy.path(level, index, TILE_WIDTH), first, _NEITHER))
         if level == 0:

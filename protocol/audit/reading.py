@@ -90,11 +90,15 @@ class Reading:
             checkpoint = self._read_head(source, origin, log_key, witnesses)
             if checkpoint is None:
                 continue
-            if size > checkpoint.size or (size != checkpoint.size and not source.is_live):
+            if size > checkpoint.size or (0 < size < checkpoint.size and not source.is_live):
                 self._find_index(source, origin, f"{size} listed, {checkpoint.size} signed")
             copy = self._read_copy(source, origin, checkpoint)
             if copy is not None:
                 copies.append(copy)
+        whole = max(
+            (copy for copy in copies if copy.is_whole), key=lambda copy: copy.checkpoint.size, default=None
+        )
+        copies = [copy for copy in copies if self._name_damages(copy, whole)]
         self.copies += copies
         return choose(origin, copies, history.seals, self._book)
 
@@ -142,19 +146,30 @@ class Reading:
                 )
 
     def _read_copy(self, source: Source, origin: Origin, checkpoint: Checkpoint) -> LaneCopy | None:
-        """Return a copy with everything that is wrong in it named; None where the source breaks off."""
+        """Return a copy as it was read; None where the source breaks off."""
         try:
-            copy = read_copy(source, origin, checkpoint, self._count)
-            damages = find_damages(copy)
+            return read_copy(source, origin, checkpoint, self._count)
         except AuditError as error:
-            self._book.count("copies", failed=1)
-            self._book.find(error.code, error.detail, place=place_of(origin), source=source.name)
+            self._find_broken_off(source, origin, error)
             return None
+
+    def _name_damages(self, copy: LaneCopy, whole: LaneCopy | None) -> bool:
+        """Name everything that is wrong in a copy; return False where the source breaks off meanwhile."""
+        origin, source = copy.origin, copy.source
+        try:
+            damages = find_damages(copy, whole)
+        except AuditError as error:
+            self._find_broken_off(source, origin, error)
+            return False
         for damage in damages:
             place = place_of(origin, damage.index)
             self._book.find(damage.code, damage.detail, place=place, source=source.name, path=damage.path)
         self._book.count("copies", passed=not damages, failed=bool(damages))
-        return copy
+        return True
+
+    def _find_broken_off(self, source: Source, origin: Origin, error: AuditError) -> None:
+        self._book.count("copies", failed=1)
+        self._book.find(error.code, error.detail, place=place_of(origin), source=source.name)
 
     def _find_index(self, source: Source, origin: Origin, detail: str) -> None:
         place = place_of(origin)
