@@ -7,7 +7,7 @@ with connect(folder) as client:
 import json
 import os
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlencode
@@ -19,6 +19,8 @@ from node.operations.lifecycle import RunningNode, running_node
 
 TIMEOUT_SECONDS = 60
 ANSWER_BYTES_MAX = 64 * 1_048_576
+
+JSON_HEADERS = {"Content-Type": "application/json"}
 
 _PREFIX = "/api/v1"
 _BODY_METHODS = ("POST", "PUT", "PATCH")
@@ -39,12 +41,8 @@ class Client:
         A field that is None is left out. Raises `ApiRefusal` where the node refuses, `NodeError` where it
         does not answer.
         """
-        given = {name: value for name, value in (fields or {}).items() if value is not None}
-        if method in _BODY_METHODS:
-            body = json.dumps(given).encode()
-            return self._ask(method, _PREFIX + path, body, {"Content-Type": "application/json"})
-        query = "?" + urlencode(_texts(given), doseq=True) if given else ""
-        return self._ask(method, _PREFIX + path + query, None, {})
+        target, body = request_of(method, path, fields)
+        return self._ask(method, target, body, {} if body is None else JSON_HEADERS)
 
     def close(self) -> None:
         """Close the connection."""
@@ -65,7 +63,7 @@ class Client:
             raw = response.read(ANSWER_BYTES_MAX + 1)
         except HTTPException as error:
             raise NodeError("node_answer_malformed", type(error).__name__) from error
-        return _answer(response, raw)
+        return answer_of(response.status, raw)
 
 
 def connect(folder: Path) -> Client:
@@ -87,16 +85,25 @@ def in_path(text: str) -> str:
     return quote(text, safe="")
 
 
-def _answer(response: HTTPResponse, raw: bytes) -> dict[str, Any]:
+def request_of(method: str, path: str, fields: Mapping[str, Any] | None) -> tuple[str, bytes | None]:
+    """Return the target and the body of a request for one action, as `Client.call` takes them."""
+    given = {name: value for name, value in (fields or {}).items() if value is not None}
+    if method in _BODY_METHODS:
+        return _PREFIX + path, json.dumps(given).encode()
+    return _PREFIX + path + ("?" + urlencode(_texts(given), doseq=True) if given else ""), None
+
+
+def answer_of(status: int, raw: bytes) -> dict[str, Any]:
+    """Return the JSON object of a node's answer; raises `ApiRefusal` for a refusal, `NodeError` for nonsense."""
     try:
         answer = json.loads(raw) if len(raw) <= ANSWER_BYTES_MAX else None
     except (ValueError, RecursionError) as error:
-        raise NodeError("node_answer_malformed", f"status {response.status}") from error
+        raise NodeError("node_answer_malformed", f"status {status}") from error
     if not isinstance(answer, dict):
-        raise NodeError("node_answer_malformed", f"status {response.status}")
-    if response.status in _SUCCESS:
+        raise NodeError("node_answer_malformed", f"status {status}")
+    if status in _SUCCESS:
         return answer
-    raise ApiRefusal(_report(answer, response.status))
+    raise ApiRefusal(_report(answer, status))
 
 
 def _report(answer: dict[str, Any], status: int) -> Report:
