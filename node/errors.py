@@ -87,7 +87,6 @@ SENTENCES: Mapping[str, str] = {
     "one.",
     "words_refused": "These are not the words of an emergency kit. Check each word, their number and their "
     "order.",
-    "keybox_not_opened": "The key box does not open. Check that words and box are of the same community.",
     # a running node
     "node_not_running": "No node is running on this folder. Start it with wildgrass up.",
     "node_running": "A node is already running on this folder. Use it, or stop it first.",

@@ -10,13 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from node.api_token import TOKEN_FILE, make_token
 from node.errors import NodeError
 from node.files import FOLDER_MODE, make_folder, sync_folder, write_new, write_private
-from node.vault.keybox import NONCE_BYTES, LiveKeys, seal_keybox
 from node.vault.kit import ENTROPY_BYTES, Kit, words_of_entropy
 from node.vault.vault import (
     FORMAT,
     FORMAT_FILE,
     GENESIS_FILE,
-    KEYBOX_FILE,
+    KEY_BOX_FILE,
     KEYS_FOLDER,
     ROLES,
     has_vault,
@@ -25,6 +24,7 @@ from node.vault.vault import (
 )
 from node.writer.clock import RELEASED_MS
 from protocol.identity.genesis import make_genesis
+from protocol.identity.key_box import NONCE_BYTES, LiveKeys, seal_key_box
 from protocol.identity.keys import SEED_BYTES, SigningKey, log_key_hash
 from protocol.identity.recovery import RecoverySeeds, derive_recovery_seeds
 from protocol.log.merkle import leaf_hash
@@ -64,13 +64,13 @@ def found_community(
         words=words_of_entropy(entropy, words_language),
         founded_ms=now_ms,
     )
-    keybox = seal_keybox(
-        keys, keybox_key=seeds.key_box, community=community, nonce=secrets.token_bytes(NONCE_BYTES)
+    key_box = seal_key_box(
+        keys, key=seeds.key_box, community=community, nonce=secrets.token_bytes(NONCE_BYTES)
     )
     files = {
         FORMAT_FILE: FORMAT.encode(),
         GENESIS_FILE: genesis_record,
-        KEYBOX_FILE: keybox,
+        KEY_BOX_FILE: key_box,
         **{key_file(role, 0): key_text(getattr(keys, role)) for role in ROLES},
     }
     keep_kit(kit)

@@ -6,9 +6,9 @@ from pathlib import Path
 from node.api_token import read_token
 from node.errors import NodeError
 from node.files import check_private
-from node.vault.keybox import LiveKeys
 from protocol.errors import IdentityError, ProtocolError
 from protocol.identity.genesis import Genesis
+from protocol.identity.key_box import LiveKeys
 from protocol.identity.keys import SEED_BYTES, SigningKey, from_base32, to_base32
 from protocol.identity.sealing import ReaderKey
 from protocol.lanes import BODY_TYPES
@@ -17,7 +17,7 @@ from protocol.log.record import decode_record
 
 KEYS_FOLDER = "keys"
 GENESIS_FILE = "genesis.record"
-KEYBOX_FILE = "keybox.sealed"
+KEY_BOX_FILE = "keybox.sealed"
 FORMAT_FILE = "format"
 FORMAT = "1\n"
 ROLES = ("log", "witness", "transport", "sealing")

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from node.api_token import TOKEN_FILE
 from node.errors import NodeError
 from node.vault import Kit, entropy_of_words, found_community, has_vault, kit_text, open_vault
-from node.vault.keybox import KEYBOX_BYTES_MAX, open_keybox
 from node.vault.kit import words_of_entropy
-from node.vault.vault import FORMAT_FILE, GENESIS_FILE, KEYBOX_FILE, KEYS_FOLDER
-from protocol.errors import AmountError, RecordVoid
+from node.vault.vault import FORMAT_FILE, GENESIS_FILE, KEY_BOX_FILE, KEYS_FOLDER
+from protocol.errors import AmountError, IdentityError, RecordVoid
 from protocol.identity.genesis import verify_genesis
+from protocol.identity.key_box import open_key_box
 from protocol.identity.keys import SigningKey, log_key_hash, to_base32
 from protocol.identity.recovery import derive_recovery_seeds
+from protocol.limits import KEY_BOX_BYTES_MAX
 
 NOW_MS = 1_790_000_000_000
 
@@ -61,9 +62,9 @@ def test_the_kit_gives_what_the_genesis_committed_to_and_none_of_it_stays(tmp_pa
 def test_the_key_box_opens_with_the_words_and_with_nothing_else(tmp_path):
     """A peer that keeps the box learns nothing; another community's box or an altered one does not open."""
     kit, other = found(tmp_path / "a"), found(tmp_path / "b")
-    box = (tmp_path / "a" / KEYS_FOLDER / KEYBOX_FILE).read_bytes()
+    box = (tmp_path / "a" / KEYS_FOLDER / KEY_BOX_FILE).read_bytes()
     key = derive_recovery_seeds(entropy_of_words(kit.words), next_epoch=1).key_box
-    keys = open_keybox(box, keybox_key=key, community=kit.community)
+    keys = open_key_box(box, key=key, community=kit.community)
     assert SigningKey(keys.log).public == open_vault(tmp_path / "a").log.public
     assert keys.log not in box
     other_key = derive_recovery_seeds(entropy_of_words(other.words), next_epoch=1).key_box
@@ -72,12 +73,12 @@ def test_the_key_box_opens_with_the_words_and_with_nothing_else(tmp_path):
         (box, key, other.community),
         (box[:-1], key, kit.community),
         (b"", key, kit.community),
-        (bytes(KEYBOX_BYTES_MAX + 1), key, kit.community),
+        (bytes(KEY_BOX_BYTES_MAX + 1), key, kit.community),
         (bytes([box[0] ^ 1]) + box[1:], key, kit.community),
     ]:
-        with pytest.raises(NodeError) as refused:
-            open_keybox(bad_box, keybox_key=bad_key, community=community)
-        assert refused.value.code == "keybox_not_opened"
+        with pytest.raises(IdentityError) as refused:
+            open_key_box(bad_box, key=bad_key, community=community)
+        assert refused.value.code == "key_box_not_opened"
 
 
 def test_every_secret_is_for_its_owner_alone(tmp_path):
