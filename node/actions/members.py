@@ -84,7 +84,7 @@ async def list_members(node: Node, request: MembersQuery) -> MembersAnswer:
         return MembersAnswer(
             members=[
                 MemberAnswer(
-                    member_id=to_base32(key[1]),  # type: ignore[arg-type]  # the key's second part is the id
+                    member_id=to_base32(key[1]),
                     roles=list(member.history[-1].roles),
                     has_key=member.history[-1].key is not None,
                 )

@@ -104,7 +104,7 @@ async def list_policies(node: Node, request: PoliciesQuery) -> PoliciesAnswer:
         return PoliciesAnswer(
             policies=[
                 PolicyAnswer(
-                    policy_id=to_base32(key[1]),  # type: ignore[arg-type]  # the key's second part is the hash
+                    policy_id=to_base32(key[1]),
                     policy=read.get("policy", (key[1],)),
                     adopted_by=adopted.adopted_by,
                     is_in_force=adopted.is_in_force,

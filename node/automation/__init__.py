@@ -66,6 +66,10 @@ class Automation:
                 await work()
             except (NodeError, StorageError) as error:
                 log.warning("put off: %s", error.code)
+            except (
+                Exception
+            ):  # the outermost loop of a task: one bug of ours must not end all that is left to do
+                log.exception("work was given up")
 
     async def _do_chores(self) -> None:
         chores = await self._node.read(lambda read: find_chores(read, self._node.community))

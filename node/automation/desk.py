@@ -9,13 +9,11 @@ from collections import defaultdict
 
 from node.actions.sealed_parts import missing_parts
 from node.core import Node
-from node.errors import NodeError
 from node.writer.transaction import Transaction
-from protocol.errors import ProtocolError
-from protocol.exchange.frames import Sealed, SealedGet, SealedObject
+from protocol.errors import ProtocolError, SessionError
+from protocol.exchange.frames import SealedObject
 from protocol.identity.sealing import ReaderKey, open_sealed, unwrap_key
 from protocol.lanes.kind import Key
-from protocol.limits import SEALED_OBJECTS_MAX
 from storage.sealed import KeyWrap, put_key_wrap, put_sealed
 from storage.views.reading import StateReader
 
@@ -35,8 +33,7 @@ class Desk:
         """Ask every buyer's community for the sealed parts that are not here."""
         missing = await self._node.read(self._find_missing)
         for community, commitments in missing.items():
-            for start in range(0, len(commitments), SEALED_OBJECTS_MAX):
-                await self._fetch(community, commitments[start : start + SEALED_OBJECTS_MAX])
+            await self._fetch(community, commitments)
 
     def _find_missing(self, read: StateReader) -> dict[bytes, list[bytes]]:
         missing: dict[bytes, list[bytes]] = defaultdict(list)
@@ -65,20 +62,16 @@ class Desk:
 
     async def _fetch(self, community: bytes, commitments: list[bytes]) -> None:
         try:
-            answer = await self._node.federation_service.ask(community, SealedGet(0, tuple(commitments)))
-        except NodeError as error:
+            found = await self._node.federation_service.questions.get_sealed(community, commitments)
+        except SessionError as error:
             log.info("sealed parts wait: %s", error.code)
             return
-        if not isinstance(answer, Sealed):
-            return
-        opened = [found for found in answer.objects if self._opens(found, commitments)]
+        opened = [part for part in found if self._opens(part)]
         if opened:
             await self._node.write(lambda transaction: _keep(transaction, opened))
 
-    def _opens(self, found: SealedObject, commitments: list[bytes]) -> bool:
-        """Whether it was asked for, is wrapped for us, and is what its commitment promises."""
-        if found.commitment not in commitments:
-            return False
+    def _opens(self, found: SealedObject) -> bool:
+        """Whether it is wrapped for us, and is what its commitment promises."""
         reader: ReaderKey = self._node.vault.sealing
         wrapped = next((key.wrapped for key in found.keys if key.reader == reader.public), b"")
         try:
