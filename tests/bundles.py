@@ -9,12 +9,49 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from protocol.audit.bundle import INDEX_PATH, checkpoint_path, format_index, lane_folder
+from protocol.errors import AuditError
 from protocol.identity.keys import SigningKey
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
 from protocol.log.merkle import CompactRange, leaf_hashes, subtree_root
 from protocol.log.origin import Origin
 from protocol.log.tiles import entry_bundle_path, pack_entries, pack_tile, tile_path
 from tests.village import Village
+
+
+class MemorySource:
+    """The files of a bundle in a dict, to be read, altered and lost at will."""
+
+    def __init__(self, files: Mapping[str, bytes], *, name: str = "memory", is_live: bool = False) -> None:
+        self.name, self.is_live = name, is_live
+        self.files = dict(files)
+
+    @classmethod
+    def of(cls, root: Path, name: str = "memory") -> "MemorySource":
+        paths = (path for path in root.rglob("*") if path.is_file())
+        return cls({path.relative_to(root).as_posix(): path.read_bytes() for path in paths}, name=name)
+
+    def with_file(self, path: str, raw: bytes | None) -> "MemorySource":
+        """Return a copy in which one file says something else, or is gone."""
+        changed = MemorySource(self.files, name=self.name, is_live=self.is_live)
+        changed.files.pop(path, None)
+        if raw is not None:
+            changed.files[path] = raw
+        return changed
+
+    def flipped(self, path: str, place: int) -> "MemorySource":
+        """Return a copy in which one bit of one file is another."""
+        raw = bytearray(self.files[path])
+        raw[place] ^= 1
+        return self.with_file(path, bytes(raw))
+
+    def read(self, path: str, bytes_max: int) -> bytes | None:
+        raw = self.files.get(path)
+        if raw is not None and len(raw) > bytes_max:
+            raise AuditError("file_too_large", path)
+        return raw
+
+    def checkpoint_paths(self) -> list[str]:
+        return [path for path in self.files if path.endswith("/checkpoint")]
 
 
 class LaneFiles:

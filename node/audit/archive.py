@@ -10,7 +10,7 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Self, cast
@@ -32,9 +32,10 @@ class ArchiveSource:
     def __init__(self, path: Path, *, unpacked_bytes_max: int = UNPACKED_BYTES_MAX) -> None:
         """Open and list the archive; raises `AuditError` where it cannot be read or must not be trusted."""
         self.name = str(path)
-        with _unreadable(self.name):
-            self._file = _open(path, unpacked_bytes_max)
+        with ExitStack() as on_failure, _unreadable(self.name):
+            self._file = on_failure.enter_context(_open(path, unpacked_bytes_max))
             self._members = dict(_members(self._file))
+            on_failure.pop_all()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -94,25 +95,27 @@ def _unreadable(name: str) -> Iterator[None]:
 
 
 def _open(path: Path, unpacked_bytes_max: int) -> IO[bytes]:
-    file = path.open("rb")
-    if file.read(len(_GZIP_START)) != _GZIP_START:
+    with ExitStack() as on_failure:
+        file = on_failure.enter_context(path.open("rb"))
+        is_packed = file.read(len(_GZIP_START)) == _GZIP_START
         file.seek(0)
-        return file
-    with file:
-        file.seek(0)
-        return _unpacked(file, unpacked_bytes_max)
+        if not is_packed:
+            on_failure.pop_all()
+            return file
+        unpacked = on_failure.enter_context(TemporaryFile(prefix="wildgrass-audit-"))
+        _unpack(file, unpacked, unpacked_bytes_max)
+        on_failure.pop_all()
+    file.close()
+    return unpacked
 
 
-def _unpacked(file: IO[bytes], bytes_max: int) -> IO[bytes]:
-    unpacked = TemporaryFile(prefix="wildgrass-audit-")  # noqa: SIM115  the source closes it
+def _unpack(file: IO[bytes], unpacked: IO[bytes], bytes_max: int) -> None:
     with gzip.GzipFile(fileobj=file) as packed:
         while chunk := packed.read(_CHUNK_BYTES):
             unpacked.write(chunk)
             if unpacked.tell() > bytes_max:
-                unpacked.close()
                 raise AuditError("archive_refused", f"more than {bytes_max} bytes unpacked")
     unpacked.seek(0)
-    return unpacked
 
 
 def _members(file: IO[bytes]) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -39,13 +39,12 @@ class DirectorySource:
             return None
         except OSError as error:
             raise AuditError("file_unreadable", f"{path}: {error.strerror}") from error
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise AuditError("file_unreadable", f"{path}: no plain file")
-            if status.st_size > bytes_max:
-                raise AuditError("file_too_large", f"{path}: {status.st_size} bytes, at most {bytes_max}")
-            return file.read(bytes_max + 1)
+        try:
+            return _read_plain(descriptor, path, bytes_max)
+        except OSError as error:
+            raise AuditError("file_unreadable", f"{path}: {error.strerror}") from error
+        finally:
+            os.close(descriptor)
 
     def checkpoint_paths(self) -> Collection[str]:
         """Return the paths of all checkpoints."""
@@ -53,3 +52,13 @@ class DirectorySource:
             path.relative_to(self._root).as_posix()
             for path in sorted((self._root / "lanes").glob("*/*/**/checkpoint"))
         ]
+
+
+def _read_plain(descriptor: int, path: str, bytes_max: int) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise AuditError("file_unreadable", f"{path}: no plain file")
+    if status.st_size > bytes_max:
+        raise AuditError("file_too_large", f"{path}: {status.st_size} bytes, at most {bytes_max}")
+    with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
+        return file.read(bytes_max)
