@@ -44,6 +44,7 @@ ODD_POLICY = Policy(
 POLICIES = (POLICY, FIXED_POLICY, ODD_POLICY)
 SELLER_KINDS = tuple(TAKEABLE)
 EAGERNESS = {"order.accepted": 8, "order.fulfilled": 8, "order.completed": 12, "order.refunded": 3}
+ORDERS_MAX = 8  # so that some of them get to their end
 BUYER_KINDS = ("cancellation.requested", "order.received")
 
 
@@ -84,7 +85,7 @@ class World:
             *[self.place] * 4,
             *[self.answer] * 12,
             *[self.speak_as_buyer] * 5,
-            *[self.post] * 6,
+            *[self.post] * 9,
             *[self.garbage] * 3,
             self.steal,
             self.change_charter,
@@ -97,6 +98,9 @@ class World:
     # What people do
 
     def place(self) -> None:
+        if len(self.orders) == ORDERS_MAX:
+            self.answer()
+            return
         buyer, seller = self.random.choices(self.villages, k=2)
         number = self.random.choice([*[len(self.orders)] * 8, 0])
         rates = {"books": 0, "food": self.random.choice([700, 700, 1_900])}
@@ -169,7 +173,8 @@ class World:
 
     def post(self) -> None:
         """One side posts a move; now and then the wrong one, twice, or with false entries."""
-        order = self.random.choice(self.orders) if self.orders else None
+        done = [order for order in self.orders if any(said == "order.completed" for said, _ in order.said)]
+        order = self.random.choice(done or self.orders) if self.orders else None
         posted = ("order.completed", "order.refunded") if self.random.random() < 0.9 else SELLER_KINDS
         moves = [move for said, move in order.said if said in posted] if order else []
         if order is None or not moves:
