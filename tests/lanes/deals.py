@@ -46,10 +46,10 @@ class Dealing:
             village.adopt()
         self._begin("order")
 
-    def another(self) -> "Dealing":
+    def another(self, order: str = "other order") -> "Dealing":
         """Another order between the same two."""
         other = copy(self)
-        other._begin("other order")
+        other._begin(order)
         return other
 
     def _begin(self, order: str) -> None:

@@ -42,7 +42,7 @@ class Judge:
     def code_of(self, size: int, member: Villager | None, kind: str, /, **fields: Any) -> str | None:
         """The code of a record under charter size `size` in a fresh market lane, or None where it counts."""
         village = copy(self.village)
-        village.charter_size = lambda lane: size  # type: ignore[method-assign]  # the size it claims to see
+        village.charter_size = lambda lane: size  # the size it claims to see
         opened = village.record(MARKET, "lane.opened", lane=MARKET)
         say = member.record if member else lambda village, lane, kind, **f: village.record(lane, kind, **f)
         state = DictState()
@@ -217,8 +217,8 @@ def test_the_buyer_needs_the_policy_when_placing_and_the_seller_when_accepting(
     placed_at = data.draw(st.integers(all_declared, len(at_buyer) - 1))
     accepted_at = data.draw(st.integers(all_declared, len(at_seller) - 1))
     pinned = data.draw(st.sampled_from(range(len(POLICIES))))
-    home.charter_size = lambda lane: placed_at  # type: ignore[method-assign]  # an older charter
-    shop.charter_size = lambda lane: accepted_at  # type: ignore[method-assign]
+    home.charter_size = lambda lane: placed_at  # an older charter
+    shop.charter_size = lambda lane: accepted_at
     placed = home.place(shop, policy=policy_id(POLICIES[pinned]))
     accepted = shop.say(TRADE, "order.accepted", order=home.key(), takes=[placed])
     state, _ = fold_all(shop, home)
@@ -271,9 +271,9 @@ def test_a_lane_is_open_from_its_declaration_on(size: int) -> None:
     home.say(CHARTER, "lane.declared", lane=TRADE, visibility="peers")
     home.say(CHARTER, "lane.declared", lane=TRADE, visibility="public")
     assert len(home.entries[CHARTER]) == 5
-    home.charter_size = lambda lane: size  # type: ignore[method-assign]  # the size it claims
+    home.charter_size = lambda lane: size  # the size it claims
     home.say(TRADE, "lane.opened", lane=TRADE)
-    home.charter_size = lambda lane: 5  # type: ignore[method-assign]  # the newest
+    home.charter_size = lambda lane: 5  # the newest
     home.place(home)
     state, folded = fold_all(home)
     is_declared = size > 3  # the index at which it is
