@@ -34,6 +34,7 @@ FORMAT_FAMILIES = {
     *("Encoding", "Log", "Amount", "Identity", "Sealing"),
     *("Record", "Charter", "Market", "Trade", "Ledger"),
 }
+WITHIN_FIELDS = {"span", "roles", "key", "role", "beneficiary", "seller", "buyer", "amount_minor", "due"}
 SPLIT_TOTAL = 10_700
 SIDES: dict[str, frozenset[Side]] = {
     "seller": frozenset({"seller"}),
@@ -110,7 +111,8 @@ def test_every_state_table_and_its_fields_are_in_section_16() -> None:
     assert set(rows) == set(TABLES) - ARRIVAL_ORDER_TABLES
     for table, cell in rows.items():
         if table != "policy":
-            assert set(TABLES[table].__struct_fields__) <= set(named(cell)), table
+            fields = set(TABLES[table].__struct_fields__)
+            assert fields <= set(named(cell)) <= fields | WITHIN_FIELDS, table
 
 
 def test_the_lanes_are_named() -> None:

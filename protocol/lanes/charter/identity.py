@@ -190,10 +190,11 @@ def require_declared(read: Reader, community: bytes, lane: str, at: CharterSize)
     return declared  # type: ignore[no-any-return]  # the table says which struct stands there
 
 
-OPENING_KINDS = frozenset({"community.founded", "lane.opened", "lane.continued"})
+GENESIS_KIND = "community.founded"
+OPENING_KINDS = frozenset({GENESIS_KIND, "lane.opened", "lane.continued"})
 
 KINDS = (
-    RecordKind("community.founded", CHARTER, Genesis, step_founded),
+    RecordKind(GENESIS_KIND, CHARTER, Genesis, step_founded),
     RecordKind("lane.declared", CHARTER, LaneDeclared, step_declared),
     RecordKind("lane.opened", "any", LaneOpened, step_opened),
     RecordKind("lane.continued", "any", LaneContinued, step_continued),
