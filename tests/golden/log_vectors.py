@@ -40,6 +40,7 @@ SECOND_KEY = VerifierKey("peer2.example/witness", COSIGNATURE_V1, SECOND_WITNESS
 ENTRIES = [b"entry %d" % number for number in range(300)]
 LEAVES = leaf_hashes(ENTRIES)
 SMALL = 9
+Cases = list[dict[str, Any]]
 COSIGNED_SECONDS = 1_700_000_000
 
 
@@ -141,11 +142,11 @@ def _consistency(first: int, second: int) -> dict[str, Any]:
 
 
 def _tiles() -> Iterator[tuple[str, Vector]]:
+    cases: Cases = []
     addresses = [
         *((0, 0, 256), (0, 273, 112), (1, 0, 1), (5, 0, 1), (0, 999, 256), (0, 1000, 256), (0, 1_234_067, 5)),
         *((None, 0, 256), (None, 1_000_000, 1)),
     ]
-    cases = []
     for level, index, width in addresses:
         address = TileAddress(level, index, width)
         cases.append({"path": address.path, "answer": {"level": level, "index": index, "width": width}})
@@ -153,7 +154,7 @@ def _tiles() -> Iterator[tuple[str, Vector]]:
     sizes = (0, 1, 255, 256, 257, 300, 65_536, 70_000)
     cases = [{"size": size, "answer": [list(tile) for tile in right_edge(size)]} for size in sizes]
     yield "log/right-edge.json", _holds("The partial tiles of this size.", "right_edge", cases)
-    edge = {"size": 300, "tiles": [_hex([node(8, 0)]), _hex(LEAVES[256:300])]}
+    edge: dict[str, Any] = {"size": 300, "tiles": [_hex([node(8, 0)]), _hex(LEAVES[256:300])]}
     cases = [{**edge, "answer": root_of(300).hex()}]
     yield "log/right-edge-root.json", _holds("The right edge states the root.", "root_from_right_edge", cases)
     wrong = refused(
@@ -274,7 +275,7 @@ def _vkey_json(key: VerifierKey) -> dict[str, Any]:
 
 def _checkpoints() -> Iterator[tuple[str, Vector]]:
     asked = {"origin": ORIGIN, "log_key": LOG.public.hex()}
-    answer = {"size": 9, "root": root_of(9).hex()}
+    answer: dict[str, Any] = {"size": 9, "root": root_of(9).hex()}
     cases = [
         {"note": raw.decode(), **asked, "answer": answer} for raw in (checkpoint_note(), cosigned_note())
     ]
@@ -303,11 +304,14 @@ def _checkpoints() -> Iterator[tuple[str, Vector]]:
             **asked,
         ),
     )
-    witnesses = {"note": cosigned_note().decode(), "witnesses": [WITNESS_KEY.vkey, SECOND_KEY.vkey]}
-    cases = [{**witnesses, "threshold": q, "answer": COSIGNED_SECONDS + 60 * (2 - q)} for q in (1, 2)]
+    witnesses: dict[str, Any] = {
+        "note": cosigned_note().decode(),
+        "witnesses": [WITNESS_KEY.vkey, SECOND_KEY.vkey],
+    }
+    times: Cases = [{**witnesses, "threshold": q, "answer": COSIGNED_SECONDS + 60 * (2 - q)} for q in (1, 2)]
     yield (
         "log/witnessed-time.json",
-        _holds("The q-th newest time of known witnesses.", "witnessed_time", cases),
+        _holds("The q-th newest time of known witnesses.", "witnessed_time", times),
     )
     few = refused(
         "witnessed_time",
@@ -342,7 +346,7 @@ def _receipts() -> Iterator[tuple[str, Vector]]:
         yield f"log/refused/receipt-{name}.json", refused("open_receipt", why, code, file=text, **asked)
 
 
-def _holds(sentence: str, question: str, cases: list[dict[str, Any]]) -> Vector:
+def _holds(sentence: str, question: str, cases: Cases) -> Vector:
     return {"must_hold": sentence, "question": question, "cases": cases}
 
 

@@ -299,8 +299,8 @@ def _verify_price(case: Case) -> Any:
 def _transcript(case: Case) -> Any:
     """17.3: the bytes that one side signs."""
     way, value = from_json(case["binding"])
-    hellos = (bytes.fromhex(case[part]) for part in ("dialer_hello", "listener_hello"))
-    return transcript(case["signer"], *hellos, Binding(way, value)).hex()
+    dialer_hello, listener_hello = bytes.fromhex(case["dialer_hello"]), bytes.fromhex(case["listener_hello"])
+    return transcript(case["signer"], dialer_hello, listener_hello, Binding(way, value)).hex()
 
 
 def _hashes(texts: list[str]) -> list[bytes]:

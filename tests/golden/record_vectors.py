@@ -53,7 +53,7 @@ def _story_entries() -> list[bytes]:
 def _full() -> dict[str, bytes]:
     """Records with every optional field, deep attributes and the largest numbers."""
     shop, home = Village("shop"), Village("home")
-    attributes = {"a": [1, -1, None, True, b"\x00", {"ä": {"b": []}}], "z" * 64: "🌾"}
+    attributes: dict[str, Any] = {"a": [1, -1, None, True, b"\x00", {"ä": {"b": []}}], "z" * 64: "🌾"}
     shop.say(
         MARKET,
         "listing.published",
