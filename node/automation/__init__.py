@@ -60,7 +60,9 @@ class Automation:
     async def _repeat(self, has_work: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(has_work.wait(), STATEMENT_CHECK_SECONDS)
+                # Not wait_for: that of Python 3.11 loses a cancellation that comes together with the event.
+                async with asyncio.timeout(STATEMENT_CHECK_SECONDS):
+                    await has_work.wait()
             has_work.clear()
             try:
                 await work()
