@@ -140,11 +140,12 @@ def refusal_middleware(default_language: str, observe: Observer) -> Middleware:
 
 
 def network_middleware(gate: Gate) -> Middleware:
-    """Answer loopback and private networks only, until the steward opens the node."""
+    """Answer this machine and private networks only, until the steward opens the node."""
 
     @web.middleware
     async def check_network(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not gate.is_open() and not is_private_address(request.remote):
+        is_near = is_private_address(request.remote) or _is_this_machine(request)
+        if not is_near and not gate.is_open():
             raise NodeError("address_private")
         return await handler(request)
 
@@ -192,6 +193,12 @@ def is_private_address(remote: str | None) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return any(address in network for network in _PRIVATE)
+
+
+def _is_this_machine(request: web.Request) -> bool:
+    """Both ends of the connection have one address: the steward opens the page on the node itself."""
+    here = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    return isinstance(here, tuple) and here[0] == request.remote
 
 
 def _handler(route: Route, node: Any, gate: Gate) -> Handler:

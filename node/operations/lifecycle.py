@@ -144,14 +144,20 @@ def reachable_address(bound: Listen) -> str:
 
 
 def lan_addresses() -> list[str]:
-    """Return this machine's IPv4 addresses on private networks, that of the default route first."""
+    """Return this machine's IPv4 addresses for others: that of the default route, then private ones first."""
     from ifaddr import get_adapters
 
     known = [
-        str(ip.ip) for adapter in get_adapters() for ip in adapter.ips if ip.is_IPv4 and _is_lan(str(ip.ip))
+        str(ip.ip)
+        for adapter in get_adapters()
+        for ip in adapter.ips
+        if ip.is_IPv4 and _is_for_others(str(ip.ip))
     ]
     routed = _routed_address()
-    return sorted(dict.fromkeys(known), key=lambda address: address != routed)
+    return sorted(
+        dict.fromkeys(known),
+        key=lambda address: (address != routed, not ipaddress.ip_address(address).is_private),
+    )
 
 
 def _take(handle: int) -> bool:
@@ -194,9 +200,9 @@ def _bind(host: str, port: int) -> socket.socket | None:
     return opened
 
 
-def _is_lan(address: str) -> bool:
+def _is_for_others(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
-    return parsed.is_private and not parsed.is_loopback and not parsed.is_link_local
+    return not parsed.is_loopback and not parsed.is_link_local
 
 
 def _routed_address() -> str | None:

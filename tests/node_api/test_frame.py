@@ -339,12 +339,14 @@ async def test_strangers_are_kept_out_until_the_steward_opens_the_node(aiohttp_c
 
     @web.middleware
     async def from_afar(request, handler):
-        return await handler(request.clone(remote="203.0.113.9"))
+        return await handler(request.clone(remote=request.headers.get("X-Test-From", "203.0.113.9")))
 
     app.middlewares.insert(1, from_afar)
     client = await aiohttp_client(app)
     response = await client.get("/api/v1/apples/x")
     assert (response.status, (await error_of(response))["code"]) == (403, "address_private")
+    steward = await client.get("/api/v1/apples/x", headers={"X-Test-From": "127.0.0.1"})
+    assert steward.status == 200
     opened.append(True)
     assert (await client.get("/api/v1/apples/x")).status == 200
 

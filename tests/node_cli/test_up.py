@@ -190,3 +190,17 @@ def test_a_folder_from_a_newer_version_is_left_as_it_is(tmp_path):
     assert second.returncode == 4, out + err
     assert json.loads(out.splitlines()[-1])["error"]["code"] == "storage_newer_version"
     assert (folder / "wildgrass.db").read_bytes() == before
+
+
+def test_the_printed_address_leads_to_the_node_from_this_machine(tmp_path):
+    """Whatever network the machine is in, a public one too, its steward gets in by the address that is shown."""
+    folder = tmp_path / "node"
+    ports = ("--listen-http", "0.0.0.0:0", "--listen-federation", "127.0.0.1:0")
+    with start(folder, "--json", ports=ports) as process:
+        try:
+            said = json.loads(process.stdout.readline())
+            assert get(said["url"].removeprefix("http://").rstrip("/"), "/healthz")[0] == 200
+            assert stop(process) == 0
+        finally:
+            if process.poll() is None:
+                process.kill()
