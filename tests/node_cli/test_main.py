@@ -117,6 +117,9 @@ def test_init_on_a_terminal_prints_the_page(run, tmp_path):
         (["listing", "publish", "--file", "/no/such/file"], {}, "file_missing", 2),
         (["listing", "publish", "--price", "5"], {}, "usage_refused", 2),
         (["order", "place", "--line", "food"], {}, "usage_refused", 2),
+        (["demo", "--replay", "x", "--sabotage"], {}, "usage_refused", 2),
+        (["demo", "--replay", "x", "--communities", "1"], {}, "usage_refused", 2),
+        (["demo", "--replay", "/no/such/folder"], {}, "file_missing", 2),
     ],
 )
 def test_every_mistake_is_a_sentence_with_its_exit_code(
