@@ -203,14 +203,26 @@ class Fold:
         return 0 if self._is_complete_before(lane, clock, epoch) else None
 
     def seal(self, community: bytes, epoch: int, lanes: Mapping[str, tuple[int, bytes]]) -> None:
-        """Close `epoch` as a verified successor note says: size and root of every lane (section 9.3)."""
-        for name in LANE_NAMES:
-            clock = self._clock(Lane(community, name))
-            if (clock.epoch, clock.size) > (epoch, lanes[name][0] if name in lanes else 0):
-                raise RebuildNeededError
+        """Close `epoch` as a verified successor note says: size and root of every lane (section 9.3).
+
+        Saying the same again changes nothing; a note that beats another one takes its place.
+        """
         # the charter's seal, be it empty, is how the fold knows that the epoch is closed
-        for name, (size, root) in {CHARTER: (0, EMPTY_ROOT), **lanes}.items():
-            self._state.put("seal", (community, epoch, name), Seal(epoch, size, root))
+        stated = {CHARTER: (0, EMPTY_ROOT), **lanes}
+        seals = {
+            name: Seal(epoch, *stated[name]) if name in stated else None for name in {*LANE_NAMES, *stated}
+        }
+        if all(self._state.get("seal", (community, epoch, name)) == seal for name, seal in seals.items()):
+            return
+        for name, seal in seals.items():
+            clock = self._clock(Lane(community, name))
+            if (clock.epoch, clock.size) > (epoch, seal.size if seal else 0):
+                raise RebuildNeededError
+        for name, seal in seals.items():
+            if seal:
+                self._state.put("seal", (community, epoch, name), seal)
+            else:
+                self._state.remove("seal", (community, epoch, name))
 
     def feed(
         self,

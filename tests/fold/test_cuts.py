@@ -124,6 +124,25 @@ def test_a_lane_that_the_note_does_not_name_is_sealed_at_nothing() -> None:
         Fold(open_state, CutEntries(cut)).seal(shop.community, 0, cut.seals[0].lanes)
 
 
+def test_a_note_may_be_told_twice_and_be_beaten_by_another() -> None:
+    """Told again when the next epoch runs, it changes nothing; another one for that epoch needs a new fold."""
+    (shop,) = traders("shop")
+    shop.close_epoch()
+    shop.continue_lane(CHARTER)
+    cut = cut_of(shop)
+    state = fold_cut(cut)
+    fold, digest, (seal,) = Fold(state, CutEntries(cut)), state_digest(state), cut.seals
+    fold.seal(shop.community, 0, seal.lanes)
+    assert state_digest(state) == digest
+    other = {name: seal.lanes[name] for name in (CHARTER, TRADE)}
+    with pytest.raises(RebuildNeededError):
+        fold.seal(shop.community, 0, other)
+    early = DictState()
+    for lanes in (seal.lanes, other):
+        Fold(early, CutEntries(cut)).seal(shop.community, 0, lanes)
+    assert sorted(key[2] for table, key in early.rows if table == "seal") == [CHARTER, TRADE]
+
+
 def test_a_lane_dated_into_the_future_is_freed_by_the_next_epoch() -> None:
     """Time begins anew with the epoch; a lane that an epoch left out continues the one before it."""
     shop = Village("shop")
