@@ -1,17 +1,17 @@
 """The fold's key/value state: a view, written back in batches (PROTOCOL.md section 16).
 
 A step asks for a few keys and changes a few; most of them were touched a moment ago. So changes stay in
-memory until there are many or the transaction ends, and a bounded cache answers what was read or written
-lately. Keys are canonical arrays and values canonical bytes of their struct, so that two stores that folded
-the same cut hold the same bytes.
+memory until there are many or the transaction ends, and two generations of a bounded cache answer what was read
+or written lately: a hit in the old one moves to the new one, and what is not asked for goes with the old one.
+Keys are canonical arrays and values canonical bytes of their struct, so that two stores that folded the same cut
+hold the same bytes.
 
     state = StateStore(tables, store.forget_on_failure)
     with store.write() as connection, state.within(connection):
         state.apply(step(state, entry))
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Final
@@ -29,14 +29,18 @@ from storage.sqlite import sqlite_refusal
 OVERLAY_MAX = 4_096
 CACHE_MAX = 4_096
 
+_PREFIXES_MAX = 4_096
 _ABSENT: Final = object()
+_FIXED_ARRAY = 0x90
 _Place = tuple[str, Key]
 
 
 class StateStore:
     """The state of the fold for one thread. Between transactions it keeps its cache, nothing else.
 
-    `forget_on_failure` is the store's: an undone transaction must take the cache with it.
+    `forget_on_failure` is the store's: an undone transaction must take the cache with it. `sparse` names tables
+    in which mostly nothing stands, with how many leading parts of their keys to look under: one look at what
+    begins like that spares a look for each key.
     """
 
     def __init__(
@@ -44,20 +48,24 @@ class StateStore:
         tables: Tables,
         forget_on_failure: Callable[[Callable[[], None]], None] | None = None,
         *,
+        sparse: Mapping[str, int] | None = None,
         overlay_max: int = OVERLAY_MAX,
         cache_max: int = CACHE_MAX,
     ) -> None:
         """Take the struct type of every table."""
         self._decoders = {name: msgspec.msgpack.Decoder(kind) for name, kind in tables.items()}
+        self._sparse = sparse or {}
         self._overlay_max = overlay_max
         self._cache_max = cache_max
         self._overlay: dict[_Place, msgspec.Struct | None] = {}
-        self._cache: OrderedDict[_Place, msgspec.Struct | None] = OrderedDict()
+        self._new: dict[_Place, msgspec.Struct | None] = {}
+        self._old: dict[_Place, msgspec.Struct | None] = {}
+        self._is_bare: dict[_Place, bool] = {}
         self._connection: sa.Connection | None = None
         self._cursor: DBAPICursor | None = None
-        self._question = ""
         self._driver_error: type[Exception] = Exception
         self._refusal = sqlite_refusal
+        self._is_sqlite = True
         if forget_on_failure is not None:
             forget_on_failure(self.forget)
 
@@ -67,9 +75,9 @@ class StateStore:
         assert self._connection is None, "a state store serves one transaction at a time"
         self._connection = connection
         self._cursor = connection.connection.cursor()
-        self._question = _statement(connection, _GET)
         self._driver_error = connection.dialect.loaded_dbapi.Error
-        self._refusal = sqlite_refusal if connection.dialect.name == "sqlite" else postgres_refusal
+        self._is_sqlite = connection.dialect.name == "sqlite"
+        self._refusal = sqlite_refusal if self._is_sqlite else postgres_refusal
         try:
             yield self
             self.flush()
@@ -83,25 +91,38 @@ class StateStore:
     def get(self, table: str, key: Key) -> Any:
         """Return the struct at `key`, or None."""
         place = (table, key)
-        value = self._overlay.get(place, _ABSENT)
+        value: Any = self._overlay.get(place, _ABSENT)
         if value is not _ABSENT:
             return value
-        value = self._cache.get(place, _ABSENT)
+        value = self._new.get(place, _ABSENT)
         if value is not _ABSENT:
-            self._cache.move_to_end(place)
             return value
-        found = self._read(table, encode(key))
-        struct = None if found is None else self._decoders[table].decode(found)
-        self._remember(place, struct)
-        return struct
+        value = self._old.get(place, _ABSENT)
+        if value is _ABSENT:
+            if table in self._sparse and self._is_bare_below(table, key[: self._sparse[table]], len(key)):
+                return None
+            found = self._read(table, encode(key))
+            value = None if found is None else self._decoders[table].decode(found)
+        self._new[place] = value
+        if len(self._new) >= self._cache_max:
+            self._age()
+        return value
 
     def put(self, table: str, key: Key, value: msgspec.Struct) -> None:
         """Set `key` of `table`."""
-        self._change((table, key), value)
+        assert table in self._decoders, f"table {table!r} is not known to this state"
+        self._overlay[table, key] = value
+        if table in self._sparse:
+            self._is_bare[table, (len(key), *key[: self._sparse[table]])] = False
+        if len(self._overlay) >= self._overlay_max:
+            self.flush()
 
     def remove(self, table: str, key: Key) -> None:
         """Take `key` out of `table`; it may be absent."""
-        self._change((table, key), None)
+        assert table in self._decoders, f"table {table!r} is not known to this state"
+        self._overlay[table, key] = None
+        if len(self._overlay) >= self._overlay_max:
+            self.flush()
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Make the changes that a step returned, in order."""
@@ -115,49 +136,77 @@ class StateStore:
         """Write what changed to the database; it becomes durable with the transaction."""
         if not self._overlay:
             return
-        assert self._connection is not None, "the state is used within a transaction"
-        changed = [(table, encode(key), value) for (table, key), value in self._overlay.items()]
-        puts = [(table, key, encode(value)) for table, key, value in changed if value is not None]
-        gone = [(table, key) for table, key, value in changed if value is None]
+        self._project(self._overlay)
+        puts = [
+            (table, encode(key), encode(value))
+            for (table, key), value in self._overlay.items()
+            if value is not None
+        ]
         if puts:
             puts.sort()  # neighbours share pages, so fewer are written
-            self._connection.exec_driver_sql(_statement(self._connection, _PUT), puts)
-        if gone:
+            self._run_many(_PUT, puts)
+        if len(puts) < len(self._overlay):
+            gone = [(table, encode(key)) for (table, key), value in self._overlay.items() if value is None]
             gone.sort()
-            self._connection.exec_driver_sql(_statement(self._connection, _REMOVE), gone)
-        for place, value in self._overlay.items():
-            self._remember(place, value)
-        self._overlay.clear()
+            self._run_many(_REMOVE, gone)
+        self._new.update(self._overlay)
+        self._overlay = {}
+        if len(self._new) >= self._cache_max:
+            self._age()
+        if len(self._is_bare) > _PREFIXES_MAX:
+            self._is_bare.clear()  # here, where the database knows all that was put
 
     def forget(self) -> None:
         """Drop all that is in memory: after an undone transaction it says what is not so."""
-        self._overlay.clear()
-        self._cache.clear()
+        self._overlay = {}
+        self._new, self._old = {}, {}
+        self._is_bare.clear()
 
-    def _change(self, place: _Place, value: msgspec.Struct | None) -> None:
-        assert place[0] in self._decoders, f"table {place[0]!r} is not known to this state"
-        self._overlay[place] = value
-        if len(self._overlay) >= self._overlay_max:
-            self.flush()
+    def _project(self, changed: Mapping[_Place, msgspec.Struct | None]) -> None:
+        """Hear what is going to be written; who keeps rows beside the state writes them here."""
+
+    def _age(self) -> None:
+        self._new, self._old = {}, self._new
+
+    def _is_bare_below(self, table: str, prefix: Key, length: int) -> bool:
+        """Whether nothing stands in `table` under keys of `length` parts that begin with `prefix`."""
+        place = (table, (length, *prefix))
+        is_bare = self._is_bare.get(place)
+        if is_bare is None:
+            start = bytes([_FIXED_ARRAY + length]) + b"".join(encode(part) for part in prefix)
+            is_bare = self._is_bare[place] = self._ask(_ANY, (table, start, start + b"\xff")) is None
+        return is_bare
 
     def _read(self, table: str, key: bytes) -> bytes | None:
-        """Read past SQLAlchemy: five times as fast, and the fold does it for every record."""
-        assert self._cursor is not None, "the state is used within a transaction"
-        try:
-            self._cursor.execute(self._question, (table, key))
-            row = self._cursor.fetchone()
-        except self._driver_error as error:
-            refusal = self._refusal(error)
-            if refusal is None:
-                raise
-            raise refusal from error
+        row = self._ask(_GET, (table, key))
         return None if row is None else row[0]
 
-    def _remember(self, place: _Place, value: msgspec.Struct | None) -> None:
-        self._cache[place] = value
-        self._cache.move_to_end(place)
-        if len(self._cache) > self._cache_max:
-            self._cache.popitem(last=False)
+    def _ask(self, question: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
+        """Ask past SQLAlchemy: five times as fast, and the fold does it for every record."""
+        assert self._cursor is not None, "the state is used within a transaction"
+        try:
+            self._cursor.execute(self._statement(question), values)
+            return self._cursor.fetchone()
+        except self._driver_error as error:
+            self._raise_refusal(error)
+            raise
+
+    def _run_many(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        assert self._cursor is not None, "the state is used within a transaction"
+        try:
+            self._cursor.executemany(self._statement(statement), rows)
+        except self._driver_error as error:
+            self._raise_refusal(error)
+            raise
+
+    def _statement(self, text: str) -> str:
+        return text if self._is_sqlite else text.replace("?", "%s")
+
+    def _raise_refusal(self, error: Exception) -> None:
+        """Raise what a failure of the driver means for a person; a bug of ours it leaves to the caller."""
+        refusal = self._refusal(error)
+        if refusal is not None:
+            raise refusal from error
 
 
 def dump(connection: sa.Connection) -> Iterator[tuple[str, bytes, bytes]]:
@@ -175,12 +224,9 @@ def digest(connection: sa.Connection) -> bytes:
 
 
 _GET = "SELECT value FROM state WHERE table_name = ? AND key = ?"
+_ANY = "SELECT 1 FROM state WHERE table_name = ? AND key >= ? AND key < ? LIMIT 1"
 _PUT = (
     "INSERT INTO state (table_name, key, value) VALUES (?, ?, ?)"
     " ON CONFLICT (table_name, key) DO UPDATE SET value = excluded.value"
 )
 _REMOVE = "DELETE FROM state WHERE table_name = ? AND key = ?"
-
-
-def _statement(connection: sa.Connection, text: str) -> str:
-    return text if connection.dialect.name == "sqlite" else text.replace("?", "%s")

@@ -9,17 +9,16 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText
 
-VERSION = 1
+VERSION = 2
 
 metadata = sa.MetaData()
 
-state = sa.Table(  # what the fold's steps read and write, by key
+state = sa.Table(  # what the fold's steps read and write, by key; with a rowid, because values are large
     "state",
     metadata,
     sa.Column("table_name", PlainText, primary_key=True),
     sa.Column("key", Bytes, primary_key=True),
     sa.Column("value", Bytes, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 search_documents = sa.Table(
@@ -56,7 +55,6 @@ orders = sa.Table(  # one row an order, from `placement` and `deal`
     sa.Column("group_id", Bytes),
     sa.Index("orders_by_seller", "seller", "placed_ms"),
     sa.Index("orders_by_buyer", "buyer", "placed_ms"),
-    sqlite_with_rowid=False,
 )
 
 search_queue = sa.Table(  # changed listings that the index has yet to look at

@@ -5,7 +5,8 @@ the same transaction. Where a charter says who may read, all heads of its commun
 who asked before would never hear of them. `rebuild` drops all views; folding the lanes again brings them back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -18,8 +19,9 @@ from storage.state import StateStore
 from storage.views.orders import project_deals, project_placements
 from storage.views.search_queue import queue_listings
 
-_PROJECTED = frozenset({"placement", "deal", "listing"})
 _ABOUT_READERS = frozenset({"peer", "declared_lane"})  # who may read a community's lanes
+# In most lanes nobody waits and nothing is void, so one look at a lane spares a look at every record.
+_SPARSE = {"queue": 3, "queue_link": 3, "pending": 2, "void": 2}
 
 
 class FoldState(StateStore):
@@ -27,43 +29,27 @@ class FoldState(StateStore):
 
     def __init__(self, forget_on_failure: Callable[[Callable[[], None]], None] | None = None) -> None:
         """Take the store's way of telling that a transaction was undone."""
-        super().__init__(TABLES, forget_on_failure)
-        self._newly_read: set[bytes] = set()
-        self._changed: dict[str, dict[Key, msgspec.Struct]] = {table: {} for table in _PROJECTED}
-
-    def put(self, table: str, key: Key, value: msgspec.Struct) -> None:
-        """Set one key, and remember it where a view shows it."""
-        super().put(table, key, value)
-        if table in _PROJECTED:
-            self._changed[table][key] = value
-        elif table in _ABOUT_READERS:
-            self._newly_read.add(key[0])  # type: ignore[arg-type]  # the community whose charter says so
+        super().__init__(TABLES, forget_on_failure, sparse=_SPARSE)
 
     def is_settled(self, position: Position) -> bool:
         """Whether the entry at `position` is folded and not pending."""
         return is_settled(self, position)
 
-    def flush(self) -> None:
-        """Write state and views."""
-        super().flush()
-        if self._connection is None:
-            return
-        project_placements(self._connection, self._changed["placement"].items())  # type: ignore[arg-type]  # the table says which struct stands there
-        project_deals(self._connection, self._changed["deal"].items())  # type: ignore[arg-type]  # the table says which struct stands there
-        queue_listings(self._connection, self._changed["listing"])
-        for community in self._newly_read:
-            HeadStore(self._connection).renumber(community)
-        self._forget_changed()
-
-    def forget(self) -> None:
-        """Drop all that is in memory."""
-        super().forget()
-        self._forget_changed()
-
-    def _forget_changed(self) -> None:
-        self._newly_read.clear()
-        for rows in self._changed.values():
-            rows.clear()
+    def _project(self, changed: Mapping[tuple[str, Key], msgspec.Struct | None]) -> None:
+        """Write the views."""
+        assert self._connection is not None, "the state is used within a transaction"
+        rows: dict[str, list[tuple[Key, Any]]] = {"placement": [], "deal": [], "listing": []}
+        newly_read = set()
+        for (table, key), value in changed.items():
+            if table in rows and value is not None:
+                rows[table].append((key, value))
+            elif table in _ABOUT_READERS:
+                newly_read.add(key[0])
+        project_placements(self._connection, rows["placement"])
+        project_deals(self._connection, rows["deal"])
+        queue_listings(self._connection, [key for key, _ in rows["listing"]])
+        for community in newly_read:
+            HeadStore(self._connection).renumber(community)  # type: ignore[arg-type]  # a charter's key begins with it
 
 
 def rebuild(connection: sa.Connection) -> None:

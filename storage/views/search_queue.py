@@ -17,7 +17,7 @@ _KEY_BYTES_MAX = 256
 
 def queue_listings(connection: sa.Connection, keys: Iterable[Key]) -> None:
     """Note that these listings changed."""
-    values = [(encode(key),) for key in keys]
+    values = sorted((encode(key),) for key in keys)  # neighbours share pages
     if not values:
         return
     place = "?" if connection.dialect.name == "sqlite" else "%s"

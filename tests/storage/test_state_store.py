@@ -82,12 +82,18 @@ _CHANGES = st.lists(
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(batches=st.lists(_CHANGES, max_size=4), bound=st.sampled_from([1, 2, 7, 4096]))
-def test_any_batches_of_changes_equal_a_dict(store: Store, batches: list[list[Change]], bound: int) -> None:
+@given(
+    batches=st.lists(_CHANGES, max_size=4),
+    bound=st.sampled_from([1, 2, 7, 4096]),
+    sparse=st.sampled_from([{}, {"order": 1, "listing": 1}, {"listing": 0}]),
+)
+def test_any_batches_of_changes_equal_a_dict(
+    store: Store, batches: list[list[Change]], bound: int, sparse: dict[str, int]
+) -> None:
     """With any bounds on overlay and cache, state and a plain dict say the same at every step."""
     with store.write() as connection:
         connection.exec_driver_sql("DELETE FROM state")
-    state = StateStore(TABLES, overlay_max=bound, cache_max=bound)
+    state = StateStore(TABLES, sparse=sparse, overlay_max=bound, cache_max=bound)
     model: dict[tuple[str, Key], msgspec.Struct] = {}
     for batch in batches:
         with store.write() as connection, state.within(connection):
@@ -98,6 +104,8 @@ def test_any_batches_of_changes_equal_a_dict(store: Store, batches: list[list[Ch
                 else:
                     model.pop((change.table, change.key), None)
                 assert state.get(change.table, change.key) == model.get((change.table, change.key))
+                other = ("listing", change.key)
+                assert state.get(*other) == model.get(other)
     with store.read() as connection:
         rows = list(dump(connection))
         assert rows == sorted(rows)
