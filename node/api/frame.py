@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from node.api.route import PREFIX, Access, Route, encode_answer, read_request
+from node.api.route import PREFIX, Access, RequestReader, Route, encode_answer
 from node.errors import REFUSALS, NodeError, Report, report
 from node.locale import ENGLISH, pick_language
 from protocol.identity.keys import to_base32
@@ -202,9 +202,11 @@ def _is_this_machine(request: web.Request) -> bool:
 
 
 def _handler(route: Route, node: Any, gate: Gate) -> Handler:
+    reader = RequestReader(route)
+
     async def handle(request: web.Request) -> web.StreamResponse:
         gate.check(request, route.access)
-        answer = await route.action(node, await read_request(route, request))
+        answer = await route.action(node, await reader.read(request))
         hidden = frozenset() if gate.is_admin(request) else route.hidden
         body = encode_answer(answer, hidden)
         response = web.Response(body=body, status=route.status, content_type="application/json")

@@ -5,6 +5,7 @@ openapi_document(routes, plain, version="0.1.0")["paths"]["/api/v1/shops"]["post
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -56,10 +57,14 @@ def openapi_document(routes: Sequence[Route], plain: Iterable[PlainRoute], *, ve
 
 
 def document_route(routes: Sequence[Route], plain: Sequence[PlainRoute], *, version: str) -> PlainRoute:
-    """Return the route that serves the document of all routes, this one included; it is encoded once."""
+    """Return the route that serves the document of all routes, this one included; it is made when first asked."""
+
+    @cache
+    def encoded() -> bytes:
+        return msgspec.json.encode(openapi_document(routes, [*plain, route], version=version))
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=encoded, content_type="application/json")
+        return web.Response(body=encoded(), content_type="application/json")
 
     route = PlainRoute(
         method="GET",
@@ -68,7 +73,6 @@ def document_route(routes: Sequence[Route], plain: Sequence[PlainRoute], *, vers
         summary="This document.",
         content_type="application/json",
     )
-    encoded = msgspec.json.encode(openapi_document(routes, [*plain, route], version=version))
     return route
 
 

@@ -70,17 +70,26 @@ class Route:
         return frozenset(field.name for field in msgspec.structs.fields(self.request) if _is_list(field.type))
 
 
-async def read_request(route: Route, request: web.Request) -> msgspec.Struct:
-    """Return the request struct, or raise `NodeError` with what is wrong with which field."""
-    given = await _read_body(request) if route.has_body else _read_query(route, request)
-    for name, value in request.match_info.items():
-        if name in given:
-            raise NodeError("request_field_refused", f"{name} stands in the path already")
-        given[name] = value
-    try:
-        return msgspec.convert(given, route.request, strict=route.has_body)
-    except msgspec.ValidationError as error:
-        raise NodeError("request_field_refused", str(error)) from error
+class RequestReader:
+    """Reads the requests of one route; what its types say is looked up once."""
+
+    def __init__(self, route: Route) -> None:
+        """Take the route."""
+        self._route = route
+        self._list_fields = route.list_fields
+
+    async def read(self, request: web.Request) -> msgspec.Struct:
+        """Return the request struct, or raise `NodeError` with what is wrong with which field."""
+        route = self._route
+        given = await _read_body(request) if route.has_body else _read_query(request, self._list_fields)
+        for name, value in request.match_info.items():
+            if name in given:
+                raise NodeError("request_field_refused", f"{name} stands in the path already")
+            given[name] = value
+        try:
+            return msgspec.convert(given, route.request, strict=route.has_body)
+        except msgspec.ValidationError as error:
+            raise NodeError("request_field_refused", str(error)) from error
 
 
 def encode_answer(answer: msgspec.Struct, hidden: frozenset[str] = frozenset()) -> bytes:
@@ -120,13 +129,13 @@ async def _read_body(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def _read_query(route: Route, request: web.Request) -> dict[str, Any]:
+def _read_query(request: web.Request, list_fields: frozenset[str]) -> dict[str, Any]:
     if request.can_read_body:
         raise NodeError("request_malformed", "this method takes no body")
     given: dict[str, Any] = {}
     for name in request.query:
         values = request.query.getall(name)
-        if name in route.list_fields:
+        if name in list_fields:
             given[name] = values
         elif len(values) == 1:
             given[name] = values[0]
