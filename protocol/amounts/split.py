@@ -9,7 +9,6 @@ Nothing here knows communities by id: a side is `seller` or `buyer`, and the cal
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
@@ -106,8 +105,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
             check_attributes(self.attributes, depth=_POLICY_ATTRIBUTES_DEPTH)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
+class Allocation(Struct, frozen=True, kw_only=True, gc=False):
     """What one role gets out of an order; below zero only in a `difference`."""
 
     role: str

@@ -51,8 +51,7 @@ class Reference(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fie
         return Position(self.community, self.lane, self.epoch, self.index)
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(msgspec.Struct, frozen=True, gc=False):
     """Set `key` of `table` to `value`."""
 
     table: str
@@ -60,8 +59,7 @@ class Put:
     value: msgspec.Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(msgspec.Struct, frozen=True, gc=False):
     """Take `key` out of `table`; it may be absent."""
 
     table: str

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from protocol.encoding import decode, encode
 from protocol.errors import EncodingError, ProtocolError, RecordVoid
@@ -127,28 +128,37 @@ def _decode_quickly(raw: bytes, body_types: Mapping[str, BodyType], record_id: b
     if len(raw) > RECORD_BYTES_MAX:
         return None
     try:
-        envelope = _decode_envelope(raw)
-        body_type = body_types.get(envelope.kind)
-        if body_type is None or not _is_envelope_legal(envelope):
+        fields = astuple(_decode_envelope(raw))
+        _, kind, time_ms, charter_size, author, body_raw, signature = fields
+        body_type = body_types.get(kind)
+        if body_type is None or not _is_envelope_legal(*fields):
             return None
-        body = body_type.decode(envelope.body)
+        body = body_type.decode(body_raw)
         if body_type.has_attributes:
             _check_attributes(body)  # before encoding, which knows text keys only
-        format_number, kind, time_ms, charter_size, author, _, signature = msgspec.structs.astuple(envelope)
-        if encode((format_number, kind, time_ms, charter_size, author, body, signature)) != raw:
+        if encode((FORMAT, kind, time_ms, charter_size, author, body, signature)) != raw:
             return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ProtocolError):
         return None  # a body nested by the thousand exhausts msgspec, not the scan of the slow way
     return Record(kind, time_ms, charter_size, author, body, signature, record_id or leaf_hash(raw), raw)
 
 
-def _is_envelope_legal(envelope: Envelope) -> bool:
+def _is_envelope_legal(
+    format_number: int,
+    kind: str,
+    time_ms: int,
+    charter_size: int,
+    author: bytes | None,
+    _: msgspec.Raw,
+    signature: bytes | None,
+) -> bool:
     return (
-        envelope.format == FORMAT
-        and len(envelope.kind.encode()) <= KIND_BYTES_MAX
-        and 0 <= envelope.time_ms <= INTEGER_MAX
-        and 0 <= envelope.charter_size <= INTEGER_MAX
-        and (envelope.author is None) == (envelope.signature is None)
+        format_number == FORMAT
+        and len(kind) <= KIND_BYTES_MAX
+        and (kind.isascii() or len(kind.encode()) <= KIND_BYTES_MAX)
+        and 0 <= time_ms <= INTEGER_MAX
+        and 0 <= charter_size <= INTEGER_MAX
+        and (author is None) == (signature is None)
     )
 
 
@@ -164,7 +174,7 @@ def _decode_slowly(raw: bytes, body_types: Mapping[str, BodyType]) -> Record:
         envelope = msgspec.convert([*value[:5], msgspec.Raw(), value[6]], Envelope, builtin_types=_NO_BASE64)
     except msgspec.ValidationError as error:
         raise RecordVoid("record_shape", str(error)) from error
-    if not _is_envelope_legal(envelope):
+    if not _is_envelope_legal(*astuple(envelope)):
         raise RecordVoid("record_shape", "a field of the record is out of bounds")
     return Record(
         envelope.kind,

@@ -152,6 +152,8 @@ def _allocations(
 
 def _awaited(entry: Entry, move: Move, collector: Side) -> list[Change]:
     """Each side that has something to post by this move owes its ledger that posting."""
+    if not move.allocations:
+        return []
     return [
         Put("awaited", (party, *entry.position), Awaited(move.order))
         for party in sorted({move.seller, move.order.buyer})
