@@ -1,12 +1,15 @@
 """What is stored and not folded yet, and the steps that fold it: charters first, then the rest.
 
 A lane whose next entry stands under a charter size that is not here stalls; it is tried again when that
-charter has grown. The listings that a fold changed are indexed for search when nothing is left to fold.
+charter has grown. The listings that changed are indexed for search when nothing is left to fold and the shop
+has a quiet moment; where it never has, some of them every few seconds.
 """
+
+import time
 
 from node.writer.stored_entries import StoredEntries
 from protocol.fold import Fold, Outcome
-from protocol.lanes.kind import CHARTER, Lane
+from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Lane
 from storage.engine import Store
 from storage.lanes import LaneStore
 from storage.views.folding import FoldState
@@ -14,7 +17,14 @@ from storage.views.indexing import index_some
 
 SLICE_ENTRIES = 2_048
 INDEX_LISTINGS = 512
-_PLACE_ORDER = {CHARTER: 0}
+QUIET_SECONDS = 0.1  # since the last own record, before search is given its turn
+UNQUIET_SECONDS_MAX = 2.0  # then it takes one
+_PLACE_ORDER = {
+    CHARTER: 0,
+    TRADE: 2,
+    LEDGER: 3,
+}  # each cites those before it: in this order nothing has to wait
+_MARKET_ORDER = 1
 
 Place = tuple[Lane, int]  # a lane and its epoch
 
@@ -35,12 +45,17 @@ class Backlog:
         self._stalled: dict[bytes, dict[Place, int]] = {}
         self._stored_now: dict[Place, int] = {}
         self._is_unindexed = True
+        self._quiet_at = self._index_by = 0.0
         self.void_count = 0
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether there is something to fold or to index."""
-        return bool(self._ready) or self._is_unindexed
+    def seconds_to_step(self) -> float | None:
+        """How long until `step` has something to do; None where nothing waits."""
+        if self._ready:
+            return 0.0
+        if not self._is_unindexed:
+            return None
+        return max(0.0, min(self._quiet_at, self._index_by) - time.monotonic())
 
     def load(self) -> None:
         """Find what is stored beyond the fold."""
@@ -72,22 +87,28 @@ class Backlog:
 
     def note_own(self) -> None:
         """Say that own records were folded as they were written: listings may want indexing."""
-        self._is_unindexed = True
+        now = time.monotonic()
+        self._quiet_at = now + QUIET_SECONDS
+        if not self._is_unindexed:
+            self._is_unindexed = True
+            self._index_by = now + UNQUIET_SECONDS_MAX
 
     def fold_own(self) -> None:
         """Fold the own lanes to their end, before anything new is said."""
         while any(lane.community == self._community for lane, _ in self._ready):
-            self._fold_slice(min(place for place in self._ready if place[0].community == self._community))
+            own = [place for place in self._ready if place[0].community == self._community]
+            self._fold_slice(min(own, key=_by_urgency))
 
     def step(self) -> bool:
         """Fold one slice, or index one; return whether anything was done."""
         if self._ready:
             return self._fold_slice(min(self._ready, key=_by_urgency))
-        if not self._is_unindexed:
+        if self.seconds_to_step != 0.0:
             return False
         with self._store.write() as connection, self._state.within(connection):
             indexed = index_some(connection, self._state, INDEX_LISTINGS)
         self._is_unindexed = indexed == INDEX_LISTINGS
+        self._index_by = time.monotonic() + UNQUIET_SECONDS_MAX
         return indexed > 0
 
     def _fold_slice(self, place: Place) -> bool:
@@ -118,4 +139,4 @@ class Backlog:
 
 
 def _by_urgency(place: Place) -> tuple[int, Place]:
-    return _PLACE_ORDER.get(place[0].name, 1), place
+    return _PLACE_ORDER.get(place[0].name, _MARKET_ORDER), place

@@ -147,9 +147,8 @@ class LaneWriter:
     def _next_jobs(self) -> tuple[list[_Waiting], bool]:
         """Wait for jobs no longer than there is nothing else to do; return them, and whether to go on."""
         jobs: list[_Waiting] = []
-        timeout = self._seconds_to_signing() if self._refusal is None else None
         try:
-            item = self._inbox.get_nowait() if self._backlog.is_waiting else self._inbox.get(timeout=timeout)
+            item = self._inbox.get(timeout=self._seconds_to_work())
             while item is not None:
                 jobs.append(item)
                 if len(jobs) >= GROUP_JOBS_MAX:
@@ -227,6 +226,12 @@ class LaneWriter:
         if self._unsigned_since is None:
             return None
         return max(0.0, self._unsigned_since + CHECKPOINT_SECONDS - time.monotonic())
+
+    def _seconds_to_work(self) -> float | None:
+        """How long until something is to be done without a job; None where nothing is."""
+        signing = self._seconds_to_signing() if self._refusal is None else None
+        stepping = self._backlog.seconds_to_step
+        return signing if stepping is None else min(stepping, stepping if signing is None else signing)
 
     def _is_signing_due(self) -> bool:
         return self._refusal is None and self._seconds_to_signing() == 0.0

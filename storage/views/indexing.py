@@ -4,9 +4,9 @@ import sqlalchemy as sa
 
 from protocol.identity.keys import from_base32, to_base32
 from protocol.lanes.market.listings import Listing
-from storage.search import Document, index_documents, remove_documents
+from storage.search import Document, clear_index, index_documents, is_worn, remove_documents
 from storage.state import StateStore
-from storage.views.search_queue import take_listings
+from storage.views.search_queue import queue_all_listings, take_listings
 
 _COMMUNITY_BYTES = 32
 _LISTING_BYTES = 16
@@ -25,8 +25,14 @@ def parse_listing_text_key(key: str) -> tuple[bytes, str, bytes]:
 
 
 def index_some(connection: sa.Connection, state: StateStore, limit: int) -> int:
-    """Index up to `limit` changed listings, in this transaction; return how many there were."""
+    """Index up to `limit` changed listings, in this transaction; return how many there were.
+
+    A worn index is cleared first, and all listings queued anew: until they are through, some are not found.
+    """
     documents, gone = [], []
+    if is_worn(connection):
+        clear_index(connection)
+        queue_all_listings(connection)
     keys = take_listings(connection, limit)
     for community, lane, listing_id in keys:
         listing: Listing = state.get("listing", (community, lane, listing_id))

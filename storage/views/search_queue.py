@@ -27,6 +27,14 @@ def queue_listings(connection: sa.Connection, keys: Iterable[Key]) -> None:
     )
 
 
+def queue_all_listings(connection: sa.Connection) -> None:
+    """Note every listing that is known, for an index that is filled anew."""
+    connection.exec_driver_sql(
+        "INSERT INTO search_queue (listing) SELECT key FROM state WHERE table_name = 'listing'"
+        " ON CONFLICT DO NOTHING"
+    )
+
+
 def take_listings(connection: sa.Connection, limit: int) -> list[Key]:
     """Take up to `limit` changed listings off the queue, in the transaction that indexes them."""
     rows = list(connection.execute(sa.select(search_queue.c.listing).limit(limit)).scalars())
