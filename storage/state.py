@@ -22,6 +22,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from protocol.encoding import encode
 from protocol.lanes.kind import Change, Key, Put, Tables
+from protocol.waiting import ARRIVAL_ORDER_TABLES
 from storage.postgres import postgres_refusal
 from storage.schema.views import state as state_table
 from storage.sqlite import sqlite_refusal
@@ -210,8 +211,15 @@ class StateStore:
 
 
 def dump(connection: sa.Connection) -> Iterator[tuple[str, bytes, bytes]]:
-    """Yield (table, key bytes, value bytes) of the whole state in byte order, a few rows at a time."""
-    question = sa.select(state_table).order_by(state_table.c.table_name, state_table.c.key)
+    """Yield (table, key bytes, value bytes) of the state in byte order, a few rows at a time.
+
+    The queues are left out: they follow the order of arrival, and are no part of the state (section 16.6).
+    """
+    question = (
+        sa.select(state_table)
+        .where(state_table.c.table_name.not_in(ARRIVAL_ORDER_TABLES))
+        .order_by(state_table.c.table_name, state_table.c.key)
+    )
     yield from connection.execute(question.execution_options(yield_per=1_000))
 
 
