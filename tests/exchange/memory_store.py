@@ -70,9 +70,17 @@ class MemoryStore:
         start = len(lane.entries)
         lane.entries += entries
         lane.leaves += leaf_hashes(entries)
-        packed = pack_entries(entries) if len(entries) <= 256 else b""
-        return self._advance(
-            origin, sign_head(origin, lane.leaves, self.key), start, len(entries) if packed else 0, packed
+        self._advance(origin, sign_head(origin, lane.leaves, self.key))
+        return self.news(origin, start)
+
+    def news(self, origin: Origin, shown: int) -> LaneAdvanced:
+        """The newest head of an own lane, with its entries past `shown` where they are few."""
+        lane = self.lanes[origin]
+        assert lane.adopted is not None
+        fresh = lane.entries[shown:]
+        packed = pack_entries(fresh) if 0 < len(fresh) <= 256 else b""
+        return LaneAdvanced(
+            origin, lane.adopted, True, shown, len(fresh) if packed else 0, packed, lane.readers
         )
 
     def held(self, origin: Origin) -> HeldLane | None:
@@ -152,11 +160,8 @@ class MemoryStore:
             origin for origin, lane in self.lanes.items() if lane.readers is None or reader in lane.readers
         }
 
-    def _advance(
-        self, origin: Origin, head: SignedHead, start: int = 0, count: int = 0, packed: bytes = b""
-    ) -> LaneAdvanced:
+    def _advance(self, origin: Origin, head: SignedHead) -> LaneAdvanced:
         lane = self.lanes[origin]
         self.changes += 1
         lane.change, lane.adopted = self.changes, head
-        is_own = origin.community == self.community
-        return LaneAdvanced(origin, head, is_own, start, count, packed, lane.readers)
+        return LaneAdvanced(origin, head, False, readers=lane.readers)

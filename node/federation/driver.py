@@ -1,0 +1,215 @@
+"""The dull part: what the replication machine wants done is done, and what came of it is told (section 18).
+
+No decision is made here. Frames go to links, steps to the store in the order in which they were given and as
+many at a time as wait, questions of the rest of the node to a peer and back.
+
+    driver = Driver(store, links)
+    driver.start(task_group)
+    driver.tell(PeerOpened(community, requests_max))
+    answer = await driver.ask(community, BlobGet(0, digest, 0, 1024))
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from node.errors import NodeError
+from node.federation.pile import Pile
+from node.federation.store import FederationStore, Finding
+from protocol.errors import SessionError
+from protocol.exchange.following import OwnLaneSeen, ReportDamage
+from protocol.exchange.frames import Answer, Frame, Refused, Request, SealedAck, SealedPut
+from protocol.exchange.holding import AdoptHead, Blame, RememberHead, ReportFork, StoreEntries, StoreStep
+from protocol.exchange.replication import Replication
+from protocol.exchange.replication_events import (
+    Drop,
+    Effect,
+    Event,
+    LaneAdvanced,
+    LanesLoaded,
+    LaneStored,
+    LoadLanes,
+    Reply,
+    RequestAsked,
+    Send,
+    Serve,
+    StepsFailed,
+    WakeAt,
+    Woken,
+)
+from protocol.lanes.kind import CHARTER
+from protocol.log.origin import Origin
+from storage.errors import StorageError
+
+log = logging.getLogger("wildgrass.federation")
+
+
+class Links(Protocol):
+    """The open sessions, by community."""
+
+    def send(self, peer: bytes, frame: Frame) -> None:
+        """Queue a frame for a peer."""
+
+    def serve(self, peer: bytes, request: Request) -> None:
+        """Queue a peer's request for its answer."""
+
+    def drop(self, peer: bytes, code: str) -> None:
+        """End the session with a peer."""
+
+
+class Driver:
+    """One replication machine and the tasks that perform for it."""
+
+    def __init__(self, store: FederationStore, links: Links) -> None:
+        """Take the store and the links; nothing happens before `start`."""
+        self.blames: Counter[str] = Counter()
+        self._store = store
+        self._links = links
+        self._machine = Replication()
+        self._loads: Pile[Origin] = Pile()
+        self._steps: Pile[StoreStep] = Pile()
+        self._findings: Pile[Finding] = Pile()
+        self._signed: Pile[str] = Pile()
+        self._shown: dict[Origin, int] = {}
+        self._replies: dict[int, asyncio.Future[Reply]] = {}
+        self._last_token = 0
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Begin to perform, and return the tasks, which run until they are cancelled."""
+        loops = (self._load_lanes, self._take_steps, self._report, self._tell_signed)
+        return [tasks.create_task(loop()) for loop in loops]
+
+    def stop(self) -> None:
+        """Set no alarm any more, and let nobody wait for an answer."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        for token in list(self._replies):
+            self._perform_reply(Reply(token, None, "session_stopping"))
+
+    def tell(self, event: Event) -> None:
+        """Tell the machine what happened and do what it wants."""
+        now_ms = int(asyncio.get_running_loop().time() * 1000)
+        for effect in self._machine.handle(event, now_ms):
+            self._perform(effect)
+
+    def note_signed(self, lanes: Collection[str]) -> None:
+        """Hear that own lanes have new signed heads."""
+        self._signed.put(*lanes)
+
+    def reconsider(self, community: bytes) -> None:
+        """Ask the store again which lanes of a community are wanted."""
+        self._loads.put(*(origin for origin in self._machine.lane_states if origin.community == community))
+
+    async def ask(self, peer: bytes, request: Request) -> Answer:
+        """Ask an open peer, and return its answer; raises `SessionError`, also where the peer refuses."""
+        self._last_token += 1
+        token = self._last_token
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._replies[token] = future
+        try:
+            self.tell(RequestAsked(peer, token, request))
+            reply = await future
+        finally:
+            del self._replies[token]
+        if reply.answer is None:
+            raise SessionError(reply.code)
+        if isinstance(reply.answer, Refused):
+            raise SessionError("request_refused", reply.answer.code)
+        return reply.answer
+
+    async def answer(self, reader: bytes, request: Request) -> Answer:
+        """Answer a peer's request from the store."""
+        try:
+            if not isinstance(request, SealedPut):
+                return await self._store.answer(reader, request)
+            kept = await self._store.keep_sealed(reader, request.objects)
+        except (StorageError, NodeError) as error:
+            log.warning("a peer was not answered: %s", error.code)
+            return Refused(request.number, "store_unavailable", "")
+        return SealedAck(request.number, kept) if kept else Refused(request.number, "sealed_not_admitted", "")
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._links.send(effect.peer, effect.frame)
+            case Serve():
+                self._links.serve(effect.peer, effect.request)
+            case RememberHead() | StoreEntries() | AdoptHead():
+                self._steps.put(effect)
+            case LoadLanes():
+                self._loads.put(*effect.origins)
+            case Reply():
+                self._perform_reply(effect)
+            case WakeAt():
+                self._set_alarm(effect.at_ms)
+            case Drop():
+                self._links.drop(effect.peer, effect.code)
+            case Blame():
+                self.blames[effect.code] += 1
+                log.info("a peer is blamed: %s %s", effect.code, effect.detail)
+            case ReportFork() | ReportDamage() | OwnLaneSeen():
+                self._findings.put(effect)
+
+    def _perform_reply(self, reply: Reply) -> None:
+        future = self._replies.get(reply.token)
+        if future is not None and not future.done():
+            future.set_result(reply)
+
+    def _set_alarm(self, at_ms: int) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(at_ms / 1000 + 0.001, self.tell, Woken())
+
+    async def _load_lanes(self) -> None:
+        while True:
+            origins = tuple(dict.fromkeys(await self._loads.take_all()))
+            try:
+                held, unwanted = await self._store.hold_lanes(origins)
+            except (StorageError, NodeError) as error:
+                log.warning("lanes were not looked up: %s", error.code)  # the machine asks again
+            else:
+                self.tell(LanesLoaded(held, unwanted))
+
+    async def _take_steps(self) -> None:
+        while True:
+            for event in await self._taken(await self._steps.take_all()):
+                self.tell(event)
+
+    async def _taken(self, steps: Sequence[StoreStep]) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
+        """What came of the steps; where a transaction fails, each lane is tried alone."""
+        try:
+            return await self._store.take_steps(steps, peers=self._machine.open_peers)
+        except (StorageError, NodeError) as error:
+            origins = dict.fromkeys(step.origin for step in steps)
+            if len(origins) == 1:
+                log.warning("%s was not stored: %s", steps[0].origin.text, error.code)
+                return [StepsFailed(steps[0].origin)]
+        alone = [[step for step in steps if step.origin == origin] for origin in origins]
+        return [event for some in alone for event in await self._taken(some)]
+
+    async def _report(self) -> None:
+        while True:
+            for finding in await self._findings.take_all():
+                log.warning("%s: %s", type(finding).__name__, finding.origin.text)
+                try:
+                    await self._store.report(finding)
+                except (StorageError, NodeError) as error:
+                    log.warning("the finding was not kept: %s", error.code)
+
+    async def _tell_signed(self) -> None:
+        """Push own heads. After a word in the charter all of them: it may have let somebody in."""
+        while True:
+            lanes = set(await self._signed.take_all())
+            try:
+                advances = await self._store.own_advances(
+                    None if CHARTER in lanes else lanes, shown=self._shown, peers=self._machine.open_peers
+                )
+            except (StorageError, NodeError) as error:
+                log.warning("new heads were not pushed: %s", error.code)  # peers ask for them
+                continue
+            for advance in advances:
+                self._shown[advance.origin] = advance.head.size
+                self.tell(advance)

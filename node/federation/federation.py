@@ -1,0 +1,217 @@
+"""The federation as the node sees it: one async context that listens, dials, finds and asks (section 17).
+
+async with Federation(store=store, vault=vault, settings=settings, listening=peers, http=http) as federation:
+    await federation.add_address("192.0.2.7:8471", None)
+    federation.connected()
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from random import SystemRandom
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.web import WebSocketResponse
+
+from node.config import Settings
+from node.errors import NodeError
+from node.federation.certificate import listening_context
+from node.federation.dialer import Address, back_off_seconds, open_connection, parse_address
+from node.federation.links import Dialled, Links
+from node.federation.listener import Listener
+from node.federation.mdns import Neighbour, Neighbourhood
+from node.federation.questions import Questions
+from node.federation.store import FederationStore
+from node.operations.lifecycle import Listening, lan_addresses
+from node.vault import Vault
+from node.writer.lane_writer import Advance
+from protocol.errors import SessionError
+from protocol.exchange.replication_events import WishesChanged
+from protocol.exchange.session import OwnSide, PeerIdentity, bind_direct
+
+STOP_SECONDS = 1.5
+HOLD_SECONDS = 60.0  # a session that stood so long was no failure
+LOOPBACK = "127.0.0.1"
+
+log = logging.getLogger("wildgrass.federation")
+
+
+class Federation:
+    """Sessions with other communities, from the listening socket to the last goodbye."""
+
+    def __init__(
+        self,
+        *,
+        store: FederationStore,
+        vault: Vault,
+        settings: Settings,
+        listening: Listening,
+        http: Listening,
+    ) -> None:
+        """Take what the node has opened; nothing is said to anybody before the context is entered."""
+        own = OwnSide(
+            vault.genesis_record, PeerIdentity(vault.community, vault.transport.public), vault.transport.sign
+        )
+        self._store = store
+        self._settings = settings
+        self._binding = bind_direct(vault.transport.public)
+        self._links = Links(own, store)
+        self._listener = Listener(listening.socket, listening_context(vault.transport_seed), self._accept)
+        self._neighbourhood = self._make_neighbourhood(vault.community, listening, http)
+        self._targets: dict[Address, Dialled] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._chance = SystemRandom()
+        self.questions = Questions(self._links.driver)
+
+    async def __aenter__(self) -> Self:
+        """Listen, dial what is known, and look around."""
+        self._client = aiohttp.ClientSession()
+        self._tasks = await asyncio.TaskGroup().__aenter__()
+        self._running |= set(self._links.driver.start(self._tasks))
+        await self._listener.start()
+        for text in self._settings.peers:
+            self._aim(parse_address(text), Dialled(text, is_wanted=True))
+        for known in await self._store.addresses():
+            self._aim(parse_address(known.address), Dialled(known.address, known.community))
+        if self._settings.mdns:
+            await self._neighbourhood.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye to everybody, and stop in time whoever does not answer."""
+        assert self._tasks is not None, "the context was entered"
+        try:
+            await self._neighbourhood.stop()
+            await self._say_goodbye()
+            self._links.driver.stop()
+            await self._listener.stop()
+            for task in list(self._running):
+                task.cancel()
+            await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            await self._client.close()
+
+    async def _say_goodbye(self) -> None:
+        endings = [
+            asyncio.ensure_future(link.ended.wait()) for link in self._links.close_all("session_stopping")
+        ]
+        if endings:
+            await asyncio.wait(endings, timeout=STOP_SECONDS)
+
+    @property
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """Who was found on the local network; being found says nothing about being trusted."""
+        return self._neighbourhood.neighbours
+
+    @property
+    def mdns_failure(self) -> str:
+        """Why nobody can be found on the local network, or nothing."""
+        return self._neighbourhood.failure
+
+    def connected(self) -> frozenset[bytes]:
+        """Return the communities with which a session stands."""
+        return self._links.communities
+
+    def note(self, advance: Advance) -> None:
+        """Hear what the writer has done; signed heads are pushed."""
+        if advance.signed:
+            self._links.driver.note_signed(advance.signed)
+
+    async def add_address(self, text: str, community: bytes | None) -> None:
+        """Dial an address from now on, and follow who answers there; with `community`, only that one.
+
+        Raises `NodeError` where the address is not well written.
+        """
+        try:
+            address = parse_address(text)
+        except ValueError as error:
+            raise NodeError("request_field_refused", f"address: {error}") from error
+        self._aim(address, Dialled(address.text, community, is_wanted=True))
+        present = self._links.open_link(community)
+        if present is not None and present.admitted is not None and community is not None:
+            await self._store.met(community, present.admitted.genesis, address=address.text, is_wanted=True)
+            self._links.driver.tell(WishesChanged())
+
+    async def trust_changed(self, community: bytes) -> None:
+        """Act on a community that is followed, not followed any more, or blocked from now on."""
+        if await self._store.trust_of(community) == "blocked":
+            self._links.drop(community, "session_blocked")
+        self._links.driver.reconsider(community)
+        self._links.driver.tell(WishesChanged())
+
+    async def _accept(self, websocket: WebSocketResponse) -> None:
+        """Hold what dialled us in a task of ours: a bug there is not aiohttp's to swallow."""
+        await asyncio.wait([self._spawn("listen", self._hold(websocket))])
+
+    async def _hold(self, websocket: WebSocketResponse) -> None:
+        await self._links.hold(websocket, "listener", self._binding)
+
+    def _spawn(self, name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        assert self._tasks is not None, "the context was entered"
+        task = self._tasks.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def _aim(self, address: Address, dialled: Dialled) -> None:
+        """Dial an address from now on; one that is dialled already learns what is new about it."""
+        is_new = address not in self._targets
+        self._targets[address] = dialled
+        if is_new:
+            self._spawn(f"dial {address.text}", self._dial(address))
+
+    async def _dial(self, address: Address) -> None:
+        failures = 0
+        while True:
+            await self._wait_while_connected(self._targets[address].expected)
+            started = asyncio.get_running_loop().time()
+            code = await self._dial_once(address)
+            if code == "session_self":
+                log.warning("%s is this node itself", address.text)
+                return
+            has_held = asyncio.get_running_loop().time() - started > HOLD_SECONDS
+            failures = 0 if has_held else failures + 1
+            await asyncio.sleep(back_off_seconds(failures, self._chance))
+
+    async def _wait_while_connected(self, community: bytes | None) -> None:
+        while (link := self._links.open_link(community)) is not None:
+            await link.ended.wait()
+
+    async def _dial_once(self, address: Address) -> str:
+        """Connect, hold the session to its end, and return why it ended."""
+        dialled = self._targets[address]
+        try:
+            async with open_connection(self._client, address) as connection:
+                link = await self._links.hold(
+                    connection.websocket, "dialer", connection.binding, dialled=dialled
+                )
+        except (OSError, TimeoutError, aiohttp.ClientError, SessionError) as error:
+            log.debug("%s does not answer: %s", address.text, error)
+            return "session_lost"
+        if link is None or link.end is None:
+            return "session_full"
+        if link.admitted is not None and dialled.expected is None:
+            self._targets[address] = replace(dialled, expected=link.admitted.identity.community)
+        return link.end.code
+
+    def _make_neighbourhood(self, community: bytes, listening: Listening, http: Listening) -> Neighbourhood:
+        is_everywhere = listening.bound.host in ("0.0.0.0", "::")  # noqa: S104  compared, not bound
+        addresses = (lan_addresses() or [LOOPBACK]) if is_everywhere else [listening.bound.host]
+        own = Neighbour(community, addresses[0], listening.bound.port, http.bound.port)
+        interfaces = [] if is_everywhere else addresses
+        return Neighbourhood(own, self._found, addresses=addresses, interfaces=interfaces)
+
+    def _found(self, neighbour: Neighbour) -> None:
+        """Dial a neighbour where the steward lets us; to follow it at once is the steward's choice too."""
+        if self._settings.follow_lan == "off":
+            return
+        address = Address("direct", neighbour.host, neighbour.port)
+        is_wanted = self._settings.follow_lan == "auto"
+        if address not in self._targets:
+            self._aim(address, Dialled(address.text, neighbour.community, is_wanted=is_wanted))

@@ -1,0 +1,184 @@
+"""All links of the node: who is let in, which of two sessions goes on, what each peer's clock says.
+
+Knows communities and connections; what is in their frames is the driver's affair.
+
+    links = Links(own, store)
+    link = await links.hold(websocket, "dialer", binding, dialled=Dialled("192.0.2.7:8471", is_wanted=True))
+"""
+
+import logging
+import secrets
+from dataclasses import dataclass
+from statistics import median_low
+
+from node.errors import NodeError
+from node.federation.driver import Driver
+from node.federation.link import Link, WebSocket
+from node.federation.store import FederationStore
+from node.writer.clock import system_clock
+from protocol.exchange.frames import NONCE_BYTES, Answer, Bye, Frame, Request, encode_frame
+from protocol.exchange.identify import identify
+from protocol.exchange.replication_events import FrameReceived, PeerClosed, PeerOpened, WishesChanged
+from protocol.exchange.session import Admit, Binding, OwnSide, Role, Session, is_newcomer_kept
+from protocol.identity.keys import to_base32
+from protocol.limits import HANDSHAKES_MAX, SESSIONS_MAX
+from storage.errors import StorageError
+
+log = logging.getLogger("wildgrass.federation")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """What was dialled, whom we expect there, and whether a steward named it."""
+
+    address: str
+    expected: bytes | None = None
+    is_wanted: bool = False
+
+
+class Links:
+    """The table of links, and the driver that speaks through them."""
+
+    def __init__(self, own: OwnSide, store: FederationStore) -> None:
+        """Take who we are, and the store."""
+        self.driver = Driver(store, self)
+        self._own = own
+        self._store = store
+        self._all: dict[Link, Dialled | None] = {}
+        self._open: dict[bytes, Link] = {}
+        self._clock_offsets: dict[bytes, int] = {}
+
+    @property
+    def communities(self) -> frozenset[bytes]:
+        """With whom a session stands."""
+        return frozenset(self._open)
+
+    def open_link(self, community: bytes | None) -> Link | None:
+        """Return the session with a community, if one stands."""
+        return self._open.get(community) if community else None
+
+    async def hold(
+        self, websocket: WebSocket, role: Role, binding: Binding, *, dialled: Dialled | None = None
+    ) -> Link | None:
+        """Carry a connection to its end and return its link; None where there was no room for it."""
+        if not self._has_room(role):
+            await websocket.send_bytes(encode_frame(Bye("session_full")))
+            await websocket.close()
+            return None
+        session = Session(
+            role,
+            self._own,
+            binding,
+            nonce=secrets.token_bytes(NONCE_BYTES),
+            time_ms=system_clock(),
+            identify=identify,
+            expected=dialled.expected if dialled else None,
+        )
+        link = Link(self, websocket, session)
+        self._all[link] = dialled
+        try:
+            end = await link.run()
+            log.info("a session as %s ended: %s %s", role, end.code[:64], end.detail)
+        finally:
+            del self._all[link]
+            self._forget(link)
+            link.ended.set()  # last: whoever waits for it looks at the table next
+        return link
+
+    async def admit(self, link: Link, admit: Admit) -> None:
+        """Take in a peer that has proven itself: of two sessions with one community, one goes on."""
+        community, dialled = admit.identity.community, self._all[link]
+        is_wanted = dialled is not None and dialled.is_wanted
+        address = dialled.address if dialled else None
+        try:
+            trust = await self._store.met(community, admit.genesis, address=address, is_wanted=is_wanted)
+        except (StorageError, NodeError) as error:
+            log.warning("nobody can be let in: %s", error.code)
+            link.close("store_unavailable")
+            return
+        if trust == "blocked":
+            link.close("session_blocked")
+            return
+        present = self._open.get(community)
+        if present is None and len(self._open) >= SESSIONS_MAX:
+            link.close("session_full")
+        elif present is not None and not self._is_newcomer_kept(link, present, community):
+            link.close("session_duplicate")
+        else:
+            self._open_session(link, admit, present)
+            self._note_clock(community, admit.time_ms - system_clock() if trust == "followed" else None)
+        if is_wanted:
+            self.driver.tell(WishesChanged())
+
+    def received(self, link: Link, frame: Frame) -> None:
+        """Hand on a frame; a link that another one has replaced is not listened to."""
+        community = self._community_of(link)
+        if community is not None:
+            self.driver.tell(FrameReceived(community, frame))
+
+    async def answer(self, link: Link, request: Request) -> Answer:
+        """Answer a peer."""
+        assert link.admitted is not None, "requests come after the proof"
+        return await self.driver.answer(link.admitted.identity.community, request)
+
+    def send(self, peer: bytes, frame: Frame) -> None:
+        """Queue a frame for a peer."""
+        if peer in self._open:
+            self._open[peer].send(frame)
+
+    def serve(self, peer: bytes, request: Request) -> None:
+        """Queue a peer's request for its answer."""
+        if peer in self._open:
+            self._open[peer].serve(request)
+
+    def drop(self, peer: bytes, code: str) -> None:
+        """End the session with a peer."""
+        if peer in self._open:
+            self._open[peer].close(code)
+
+    def close_all(self, code: str) -> list[Link]:
+        """End all sessions, and return the links that are ending."""
+        links = list(self._all)
+        for link in links:
+            link.close(code)
+        return links
+
+    def _has_room(self, role: Role) -> bool:
+        greeting = sum(link.role == role and link.admitted is None for link in self._all)
+        return role == "dialer" or greeting < HANDSHAKES_MAX
+
+    def _is_newcomer_kept(self, newcomer: Link, present: Link, community: bytes) -> bool:
+        own = self._own.identity.community
+
+        def dialer_of(link: Link) -> bytes:
+            return own if link.role == "dialer" else community
+
+        return is_newcomer_kept(newcomer_dialed_by=dialer_of(newcomer), present_dialed_by=dialer_of(present))
+
+    def _open_session(self, link: Link, admit: Admit, present: Link | None) -> None:
+        community = admit.identity.community
+        if present is not None:
+            present.close("session_duplicate")
+        self._open[community] = link
+        log.info("a session with %s stands", to_base32(community))
+        self.driver.tell(PeerOpened(community, admit.requests_max))
+
+    def _community_of(self, link: Link) -> bytes | None:
+        """The community whose open session this link is."""
+        community = link.admitted.identity.community if link.admitted else None
+        return community if community is not None and self._open.get(community) is link else None
+
+    def _forget(self, link: Link) -> None:
+        community = self._community_of(link)
+        if community is not None:
+            del self._open[community]
+            self._note_clock(community, None)
+            self.driver.tell(PeerClosed(community))
+
+    def _note_clock(self, community: bytes, offset_ms: int | None) -> None:
+        if offset_ms is None:
+            self._clock_offsets.pop(community, None)
+        else:
+            self._clock_offsets[community] = offset_ms
+        offsets = self._clock_offsets.values()
+        self._store.note_peer_clocks(median_low(offsets) if offsets else 0)

@@ -1,0 +1,78 @@
+"""What the rest of the node asks of a peer: hand over sealed parts, fetch them, fetch a file (section 17.6).
+
+Each raises `SessionError` with the code of what happened: no session, no answer in time, a refusal.
+
+    kept = await questions.give_sealed(community, objects)
+    content = await questions.get_blob(community, digest, bytes_max=1_048_576)
+"""
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+
+from node.federation.driver import Driver
+from protocol.errors import SessionError
+from protocol.exchange.frames import Blob, BlobGet, Sealed, SealedAck, SealedGet, SealedObject, SealedPut
+from protocol.limits import BLOB_PART_BYTES_MAX, SEALED_BYTES_MAX, SEALED_OBJECTS_MAX
+
+
+class Questions:
+    """Asks open peers, one frame after the other."""
+
+    def __init__(self, driver: Driver) -> None:
+        """Take the driver that carries questions."""
+        self._driver = driver
+
+    async def give_sealed(self, community: bytes, objects: Sequence[SealedObject]) -> tuple[bytes, ...]:
+        """Hand over sealed objects; return the commitments that the peer holds now, synced."""
+        kept: list[bytes] = []
+        for group in _groups(objects):
+            answer = await self._driver.ask(community, SealedPut(0, tuple(group)))
+            assert isinstance(answer, SealedAck), "requests are answered by their own type"
+            kept += answer.kept
+        return tuple(kept)
+
+    async def get_sealed(self, community: bytes, commitments: Sequence[bytes]) -> tuple[SealedObject, ...]:
+        """Return those of the sealed objects that the peer holds and lets us have."""
+        found: list[SealedObject] = []
+        wanted = list(dict.fromkeys(commitments))
+        while wanted:
+            asked = wanted[:SEALED_OBJECTS_MAX]
+            answer = await self._driver.ask(community, SealedGet(0, tuple(asked)))
+            assert isinstance(answer, Sealed), "requests are answered by their own type"
+            came = {item.commitment: item for item in answer.objects if item.commitment in asked}
+            found += came.values()
+            # what did not fit beside the others is asked again; where nothing came, nothing is held
+            wanted = [name for name in wanted if name not in came] if came else wanted[len(asked) :]
+        return tuple(found)
+
+    async def get_blob(self, community: bytes, digest: bytes, *, bytes_max: int) -> bytes:
+        """Return the file with this SHA-256, at most `bytes_max` bytes of it, or raise."""
+        parts: list[bytes] = []
+        offset = 0
+        while True:
+            answer = await self._driver.ask(community, BlobGet(0, digest, offset, BLOB_PART_BYTES_MAX))
+            assert isinstance(answer, Blob), "requests are answered by their own type"
+            if answer.size > bytes_max or (not answer.content and offset < answer.size):
+                raise SessionError("answer_mismatch", f"a file of {answer.size} bytes")
+            parts.append(answer.content)
+            offset += len(answer.content)
+            if offset >= answer.size:
+                break
+        content = b"".join(parts)
+        if sha256(content).digest() != digest:
+            raise SessionError("answer_mismatch", "the file is not the one asked for")
+        return content
+
+
+def _groups(objects: Sequence[SealedObject]) -> Iterator[list[SealedObject]]:
+    """As many as fit into a frame together, in order."""
+    group: list[SealedObject] = []
+    room = SEALED_BYTES_MAX
+    for item in objects:
+        if group and (len(group) == SEALED_OBJECTS_MAX or len(item.ciphertext) > room):
+            yield group
+            group, room = [], SEALED_BYTES_MAX
+        group.append(item)
+        room -= len(item.ciphertext)
+    if group:
+        yield group

@@ -1,0 +1,76 @@
+"""What the federation asks of the node's store, and nothing else (PROTOCOL.md sections 17 and 18).
+
+Every call is one question or one durable act, made off the event loop. A store that cannot just now raises
+`StorageError` or `NodeError`; a question that is refused is an answer like any other (`Refused`).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from protocol.exchange.following import OwnLaneSeen, ReportDamage
+from protocol.exchange.frames import Answer, Request, SealedObject
+from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
+from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.log.origin import Origin
+
+Trust = Literal["blocked", "followed", "found"]
+Finding = ReportFork | ReportDamage | OwnLaneSeen
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAddress:
+    """Where a community was reached before; only that one is accepted there."""
+
+    address: str
+    community: bytes
+
+
+class FederationStore(Protocol):
+    """The narrow door between the federation and what the node keeps."""
+
+    async def addresses(self) -> Sequence[KnownAddress]:
+        """Return where to dial from the start, besides what the settings name."""
+
+    async def met(
+        self, community: bytes, genesis_record: bytes, *, address: str | None, is_wanted: bool
+    ) -> Trust:
+        """Keep that a community has proven itself with this genesis, and return how we stand with it.
+
+        `address` is where it was dialled, None where it dialled us. `is_wanted` says that a steward named
+        the address: then the community is followed from now on, unless it is blocked.
+        """
+
+    async def trust_of(self, community: bytes) -> Trust:
+        """Return how we stand with a community; `found` where it is not known."""
+
+    async def hold_lanes(
+        self, origins: Collection[Origin]
+    ) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
+        """Return what is held of the lanes that are to be followed, and which of `origins` are not."""
+
+    async def take_steps(
+        self, steps: Sequence[StoreStep], *, peers: Collection[bytes]
+    ) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
+        """Take steps in order, in one transaction, and return what came of each once it is synced.
+
+        Entries fit only behind those that are there, a head only on its entries. `readers` of a
+        `LaneAdvanced` are those of `peers` that may see the lane.
+        """
+
+    async def own_advances(
+        self, lanes: Collection[str] | None, *, shown: Mapping[Origin, int], peers: Collection[bytes]
+    ) -> Sequence[LaneAdvanced]:
+        """Return the newest heads of these own lanes (None: all), with the entries past `shown` if few."""
+
+    async def answer(self, reader: bytes, request: Request) -> Answer:
+        """Answer what a proven community asks, as far as it may know; anything but `SealedPut`."""
+
+    async def keep_sealed(self, sender: bytes, objects: Sequence[SealedObject]) -> tuple[bytes, ...]:
+        """Keep sealed objects for their readers; return the commitments that are held now, synced."""
+
+    async def report(self, finding: Finding) -> None:
+        """Keep the evidence of a fork, a damaged copy, or an own lane that we do not know, and act on it."""
+
+    def note_peer_clocks(self, offset_ms: int) -> None:
+        """Hear the median of the followed peers' clocks minus ours; 0 where none is connected."""

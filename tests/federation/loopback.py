@@ -1,0 +1,242 @@
+"""Nodes on loopback: the real federation over real TLS, with a store in memory and keys from a word."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from threading import Lock
+from typing import Any, Self
+
+from node.config import Listen, read_sources
+from node.federation import Federation
+from node.federation.store import Finding, KnownAddress, Trust
+from node.operations.lifecycle import Listening
+from node.vault import Vault
+from node.writer.lane_writer import Advance
+from protocol.exchange.frames import Answer, Blob, BlobGet, Refused, Request, Sealed, SealedGet, SealedObject
+from protocol.exchange.holding import HeldLane, StoreStep
+from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.identity.genesis import make_genesis
+from protocol.identity.keys import SigningKey, log_key_hash
+from protocol.identity.sealing import ReaderKey
+from protocol.log.merkle import leaf_hash
+from protocol.log.origin import Origin
+from protocol.log.record import encode_record
+from storage.errors import StorageError
+from tests.exchange.memory_store import MemoryStore
+from tests.village import seed
+
+PATIENCE_SECONDS = 20.0
+
+
+def make_vault(word: str) -> Vault:
+    """A whole community from one word."""
+    log, witness, transport, recovery, later = (
+        SigningKey(seed(f"{word} {role}")) for role in ("log", "witness", "transport", "recovery", "next")
+    )
+    sealing = ReaderKey(seed(f"{word} sealing"))
+    genesis = make_genesis(
+        name={"en": word},
+        currency="EUR",
+        log=log,
+        witness=witness,
+        transport=transport,
+        sealing_key=sealing.public,
+        next_log_key_hash=log_key_hash(later.public),
+        recovery=[recovery],
+        recovery_threshold=1,
+    )
+    record = encode_record("community.founded", genesis, time_ms=1_760_000_000_000)
+    return Vault(
+        community=leaf_hash(record),
+        genesis=genesis,
+        genesis_record=record,
+        epoch=0,
+        log=log,
+        witness=witness,
+        transport=transport,
+        transport_seed=seed(f"{word} transport"),
+        sealing=sealing,
+        api_token="token",
+    )
+
+
+class LoopbackStore:
+    """The store of the protocol's tests, asked from threads as a real one is."""
+
+    def __init__(self, vault: Vault) -> None:
+        self.memory = MemoryStore(vault.community, vault.log, {vault.community: vault.log.public})
+        self.trusts: dict[bytes, Trust] = {}
+        self.addresses_known: list[KnownAddress] = []
+        self.met_at: list[str | None] = []
+        self.findings: list[Finding] = []
+        self.clock_offsets: list[int] = []
+        self.sealed: dict[bytes, SealedObject] = {}
+        self.blobs: dict[bytes, bytes] = {}
+        self.batches: list[int] = []
+        self.is_broken = False
+        self.genesis_keys: dict[bytes, bytes] = {}
+        self._lock = Lock()
+
+    async def addresses(self) -> Sequence[KnownAddress]:
+        return self.addresses_known
+
+    async def trust_of(self, community: bytes) -> Trust:
+        return self.trusts.get(community, "found")
+
+    async def met(
+        self, community: bytes, genesis_record: bytes, *, address: str | None, is_wanted: bool
+    ) -> Trust:
+        from protocol.lanes import BODY_TYPES
+        from protocol.log.record import decode_record
+
+        self._check()
+        self.met_at.append(address)
+        self.genesis_keys[community] = decode_record(genesis_record, BODY_TYPES).body.log_key
+        trust = self.trusts.get(community, "found")
+        self.set_trust(community, "followed" if is_wanted and trust == "found" else trust)
+        return self.trusts[community]
+
+    def set_trust(self, community: bytes, trust: Trust) -> None:
+        self.trusts[community] = trust
+        self.memory.log_publics.pop(community, None)
+        if trust == "followed":
+            self.memory.log_publics[community] = self.genesis_keys[community]
+
+    async def hold_lanes(
+        self, origins: Collection[Origin]
+    ) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
+        held = {origin: await self._off_loop(self.memory.held, origin) for origin in origins}
+        return tuple(lane for lane in held.values() if lane), tuple(o for o, lane in held.items() if not lane)
+
+    async def take_steps(
+        self, steps: Sequence[StoreStep], *, peers: Collection[bytes]
+    ) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
+        self.batches.append(len(steps))
+        return await self._off_loop(lambda: [self.memory.take(step) for step in steps])
+
+    async def own_advances(
+        self, lanes: Collection[str] | None, *, shown: Mapping[Origin, int], peers: Collection[bytes]
+    ) -> Sequence[LaneAdvanced]:
+        own = [origin for origin in self.memory.lanes if origin.community == self.memory.community]
+        return [
+            self.memory.news(origin, shown.get(origin, 0))
+            for origin in own
+            if lanes is None or origin.lane in lanes
+        ]
+
+    async def answer(self, reader: bytes, request: Request) -> Answer:
+        if isinstance(request, SealedGet):
+            found = [self.sealed[name] for name in request.commitments if name in self.sealed]
+            return Sealed(request.number, tuple(found[:3]))
+        if isinstance(request, BlobGet):
+            content = self.blobs.get(request.digest)
+            if content is None:
+                return Refused(request.number, "blob_not_held", "")
+            part = content[request.offset : request.offset + request.length]
+            return Blob(request.number, len(content), part)
+        return await self._off_loop(self.memory.answer, reader, request)
+
+    async def keep_sealed(self, sender: bytes, objects: Sequence[SealedObject]) -> tuple[bytes, ...]:
+        self._check()
+        admitted = [item for item in objects if item.ciphertext != b"for nobody here"]
+        self.sealed |= {item.commitment: item for item in admitted}
+        return tuple(item.commitment for item in admitted)
+
+    async def report(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        _beat()
+
+    def note_peer_clocks(self, offset_ms: int) -> None:
+        self.clock_offsets.append(offset_ms)
+        _beat()
+
+    async def _off_loop(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        def locked() -> Any:
+            with self._lock:
+                self._check()
+                return work(*arguments)
+
+        try:
+            return await asyncio.to_thread(locked)
+        finally:
+            _beat()
+
+    def _check(self) -> None:
+        if self.is_broken:
+            raise StorageError("storage_full", "")
+
+
+class LoopbackNode:
+    """One community with its store and its federation, on a port of its own. An async context."""
+
+    def __init__(
+        self, word: str, *dialled: "LoopbackNode | str", port: int = 0, host: str = "127.0.0.1", **flags: Any
+    ) -> None:
+        self.vault = make_vault(word)
+        self.community = self.vault.community
+        self.store = LoopbackStore(self.vault)
+        self.listening = bound(host, port)
+        self._http = replace(self.listening, bound=Listen(host, 8470))
+        peers = [peer if isinstance(peer, str) else peer.address for peer in dialled]
+        self._flags = {"mdns": "false", "peers": ",".join(peers), **flags}
+        self.federation: Federation
+
+    @property
+    def address(self) -> str:
+        return str(self.listening.bound)
+
+    def lane(self, lane: str = "market/food") -> Origin:
+        return Origin(self.community, lane, 0)
+
+    def append(self, entries: list[bytes], lane: str = "market/food") -> None:
+        """Sign a new head, and tell the federation as the writer does."""
+        self.store.memory.append(self.lane(lane), entries)
+        self.federation.note(Advance(signed=(lane,)))
+
+    def holds(self, origin: Origin) -> list[bytes]:
+        """The entries under the adopted head."""
+        lane = self.store.memory.lanes.get(origin)
+        return lane.entries[: lane.adopted.size] if lane and lane.adopted else []
+
+    async def __aenter__(self) -> Self:
+        settings = read_sources(flags=self._flags, environment={"HOME": "/nonexistent"}).settings()
+        self.federation = Federation(
+            store=self.store, vault=self.vault, settings=settings, listening=self.listening, http=self._http
+        )
+        await self.federation.__aenter__()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.federation.__aexit__(None, None, None)
+
+
+def bound(host: str, port: int) -> Listening:
+    opened = socket.create_server((host, port), backlog=16)
+    opened.setblocking(False)
+    return Listening(socket=opened, wanted=Listen(host, port), bound=Listen(*opened.getsockname()[:2]))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds, looking again whenever a store was spoken to; fail when it never does."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            beat = asyncio.get_running_loop().create_future()
+            _waiting.append(beat)
+            await beat
+
+
+def _beat() -> None:
+    """A store was spoken to: whoever waits for a change looks again, after everybody else's turn."""
+    while _waiting:
+        beat = _waiting.pop()
+        beat.get_loop().call_soon(lambda beat=beat: beat.done() or beat.set_result(None))
+
+
+_waiting: list[asyncio.Future[None]] = []
