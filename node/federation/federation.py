@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from random import SystemRandom
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import aiohttp
 from aiohttp.web import WebSocketResponse
@@ -22,7 +22,7 @@ from node.federation.certificate import listening_context
 from node.federation.dialer import Address, back_off_seconds, open_connection, parse_address
 from node.federation.links import Dialled, Links
 from node.federation.listener import Listener
-from node.federation.mdns import Neighbour, Neighbourhood
+from node.federation.neighbour import Neighbour
 from node.federation.questions import Questions
 from node.federation.store import FederationStore
 from node.operations.lifecycle import Listening, lan_addresses
@@ -31,6 +31,9 @@ from node.writer.lane_writer import Advance
 from protocol.errors import SessionError
 from protocol.exchange.replication_events import WishesChanged
 from protocol.exchange.session import OwnSide, PeerIdentity, bind_direct
+
+if TYPE_CHECKING:
+    from node.federation.mdns import Neighbourhood
 
 STOP_SECONDS = 1.5
 HOLD_SECONDS = 60.0  # a session that stood so long was no failure
@@ -60,7 +63,10 @@ class Federation:
         self._binding = bind_direct(vault.transport.public)
         self._links = Links(own, store)
         self._listener = Listener(listening.socket, listening_context(vault.transport_seed), self._accept)
-        self._neighbourhood = self._make_neighbourhood(vault.community, listening, http)
+        self._neighbourhood: Neighbourhood | None = None
+        self._looking: asyncio.Task[None] | None = None
+        if settings.mdns:
+            self._neighbourhood = self._make_neighbourhood(vault.community, listening, http)
         self._targets: dict[Address, Dialled] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -77,8 +83,8 @@ class Federation:
             self._aim(parse_address(text), Dialled(text, is_wanted=True))
         for known in await self._store.addresses():
             self._aim(parse_address(known.address), Dialled(known.address, known.community))
-        if self._settings.mdns:
-            await self._neighbourhood.start()
+        if self._neighbourhood is not None:
+            self._looking = self._spawn("neighbours", self._look_around(self._neighbourhood))
         return self
 
     async def __aexit__(
@@ -87,7 +93,7 @@ class Federation:
         """Say goodbye to everybody, and stop in time whoever does not answer."""
         assert self._tasks is not None, "the context was entered"
         try:
-            await self._neighbourhood.stop()
+            await self._stop_looking()
             await self._say_goodbye()
             self._links.driver.stop()
             await self._listener.stop()
@@ -96,6 +102,12 @@ class Federation:
             await self._tasks.__aexit__(kind, error, trace)
         finally:
             await self._client.close()
+
+    async def _stop_looking(self) -> None:
+        if self._neighbourhood is not None and self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
+            await self._neighbourhood.stop()
 
     async def _say_goodbye(self) -> None:
         endings = [
@@ -107,12 +119,12 @@ class Federation:
     @property
     def neighbours(self) -> tuple[Neighbour, ...]:
         """Who was found on the local network; being found says nothing about being trusted."""
-        return self._neighbourhood.neighbours
+        return self._neighbourhood.neighbours if self._neighbourhood else ()
 
     @property
     def mdns_failure(self) -> str:
         """Why nobody can be found on the local network, or nothing."""
-        return self._neighbourhood.failure
+        return self._neighbourhood.failure if self._neighbourhood else ""
 
     def connected(self) -> frozenset[bytes]:
         """Return the communities with which a session stands."""
@@ -200,7 +212,12 @@ class Federation:
             self._targets[address] = replace(dialled, expected=link.admitted.identity.community)
         return link.end.code
 
-    def _make_neighbourhood(self, community: bytes, listening: Listening, http: Listening) -> Neighbourhood:
+    async def _look_around(self, neighbourhood: "Neighbourhood") -> None:
+        await neighbourhood.start()
+
+    def _make_neighbourhood(self, community: bytes, listening: Listening, http: Listening) -> "Neighbourhood":
+        from node.federation.mdns import Neighbourhood  # where it is switched off, zeroconf is never loaded
+
         is_everywhere = listening.bound.host in ("0.0.0.0", "::")  # noqa: S104  compared, not bound
         addresses = (lan_addresses() or [LOOPBACK]) if is_everywhere else [listening.bound.host]
         own = Neighbour(community, addresses[0], listening.bound.port, http.bound.port)

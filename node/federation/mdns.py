@@ -10,12 +10,12 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from zeroconf import Error, InterfaceChoice, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from node.federation.neighbour import Neighbour
 from protocol.errors import IdentityError
 from protocol.identity.keys import HASH_BYTES, from_base32, to_base32
 
@@ -28,16 +28,6 @@ _LABEL_CHARACTERS = 20  # enough of the id to tell nodes apart; the whole id sta
 _PORT_MAX = 65_535
 
 log = logging.getLogger("wildgrass.federation.mdns")
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A node that says it is here: its community id, where its federation and its pages answer."""
-
-    community: bytes
-    host: str
-    port: int
-    http_port: int
 
 
 class Neighbourhood:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from zeroconf.asyncio import AsyncServiceInfo
 
-from node.federation.mdns import SERVICE_TYPE, Neighbour, Neighbourhood, read_neighbour
+from node.federation.mdns import SERVICE_TYPE, Neighbourhood, read_neighbour
+from node.federation.neighbour import Neighbour
 from protocol.identity.keys import to_base32
 from tests.federation.loopback import free_port
 

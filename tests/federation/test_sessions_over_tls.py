@@ -79,13 +79,10 @@ async def test_three_nodes_follow_each_other() -> None:
             for other in (a, b, c):
                 if one is not other:
                     await one.federation.trust_changed(other.community)
-        await until(
-            lambda: all(
-                reader.holds(owner.lane()) == owner.holds(owner.lane())
-                for reader in (a, b, c)
-                for owner in (a, b, c)
-            )
-        )
+        lanes = [node.lane() for node in (a, b, c)]
+        await until(lambda: all(one.holds(lane) for one in (a, b, c) for lane in lanes))
+        for lane in lanes:
+            assert a.holds(lane) == b.holds(lane) == c.holds(lane)
 
 
 async def test_two_who_dial_each_other_keep_one_session() -> None:
@@ -109,6 +106,7 @@ async def test_a_node_that_comes_back_is_dialled_again() -> None:
         async with LoopbackNode("a", port=port) as a:
             a.append(entries(12))
             await until(lambda: b.holds(a.lane()) == entries(12))
+            assert b.store.met_at == [a.address] * 2
 
 
 async def test_a_node_that_dials_itself_gives_it_up() -> None:
@@ -360,6 +358,16 @@ async def test_the_federation_stops_in_time_whatever_hangs() -> None:
         assert asyncio.get_running_loop().time() - started < 3.0
         assert await hear(silent) == Bye("session_stopping")
         await silent.close()
+
+
+async def test_looking_around_does_not_hold_up_start_or_stop() -> None:
+    """Announcing takes seconds; a node that is stopped in the middle of it stops at once."""
+    started = asyncio.get_running_loop().time()
+    async with LoopbackNode("a", mdns="true") as a:
+        assert asyncio.get_running_loop().time() - started < 1.0
+        assert a.federation.neighbours == ()
+        assert a.federation.mdns_failure == ""
+    assert asyncio.get_running_loop().time() - started < 3.0
 
 
 async def test_a_listener_answers_nothing_but_its_one_path() -> None:
