@@ -99,9 +99,9 @@ def build_app(
     ]
     app = web.Application(middlewares=middlewares, client_max_size=request_bytes_max)
     for route in routes:
-        app.router.add_route(route.method, PREFIX + route.path, _handler(route, node, gate), name=route.name)
+        _add(app, route.method, PREFIX + route.path, _handler(route, node, gate))
     for other in plain:
-        app.router.add_route(other.method, other.path, _guarded(other, gate))
+        _add(app, other.method, other.path, _guarded(other, gate))
     return app
 
 
@@ -199,6 +199,14 @@ def _is_this_machine(request: web.Request) -> bool:
     """Both ends of the connection have one address: the steward opens the page on the node itself."""
     here = request.transport.get_extra_info("sockname") if request.transport is not None else None
     return isinstance(here, tuple) and here[0] == request.remote
+
+
+def _add(app: web.Application, method: str, path: str, handler: Handler) -> None:
+    """Whatever answers GET answers HEAD, as HTTP wants it."""
+    if method == hdrs.METH_GET:
+        app.router.add_get(path, handler)
+    else:
+        app.router.add_route(method, path, handler)
 
 
 def _handler(route: Route, node: Any, gate: Gate) -> Handler:

@@ -292,7 +292,7 @@ async def test_an_unknown_address_and_method_are_told_in_json(client):
     assert (await error_of(await client.get("/api/v1/pears")))["code"] == "not_found"
     response = await client.delete("/api/v1/apples/x")
     assert (await error_of(response))["code"] == "method_refused"
-    assert set(response.headers["Allow"].split(",")) == {"GET", "PUT"}
+    assert set(response.headers["Allow"].split(",")) == {"GET", "HEAD", "PUT"}
 
 
 async def test_more_work_than_the_node_takes_is_sent_away_at_once(client, orchard):

@@ -174,6 +174,9 @@ async def test_what_never_changes_is_cached_and_what_may_change_is_asked_for_aga
         assert again.headers["ETag"] == first.headers["ETag"]
         other = await client.get(served.path(MARKET, rest), headers={"If-None-Match": '"other"'})
         assert other.status == 200
+        head = await client.head(served.path(MARKET, rest))
+        assert (head.status, await head.read(), head.headers["ETag"]) == (200, b"", first.headers["ETag"])
+        assert head.headers["Content-Length"] == first.headers["Content-Length"]
 
 
 async def test_a_successor_note_is_found_by_its_epoch(client, served):
