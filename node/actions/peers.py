@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from node.actions.shapes import Answer, HashText, Request, Said, hash_of, said
+from node.config.keys import Listen
 from node.core import Node
 from node.errors import NodeError
 from node.writer.transaction import Transaction
@@ -59,10 +60,19 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     last_seen_ms: int | None = None
 
 
+class NeighbourAnswer(Answer, frozen=True, kw_only=True):
+    """A node that says on the local network that it is there; nothing of it is proven."""
+
+    community: str
+    address: str
+
+
 class PeersAnswer(Answer, frozen=True, kw_only=True):
-    """Communities by id."""
+    """Communities by id, and who was heard on the local network, or why nobody can be heard there."""
 
     peers: list[PeerAnswer]
+    neighbours: list[NeighbourAnswer]
+    mdns_failure: str | None = None
 
 
 async def add_peer(node: Node, request: PeerAddress) -> AddedPeer:
@@ -101,11 +111,18 @@ async def dismiss_peer(node: Node, request: PeerName) -> Said:
 
 async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
     """List all communities that we know."""
-    connected = node.federation_service.connected()
+    federation = node.federation_service
+    connected = federation.connected()
+    neighbours = [
+        NeighbourAnswer(community=to_base32(found.community), address=str(Listen(found.host, found.port)))
+        for found in federation.neighbours
+    ]
 
     def question(read: StateReader) -> PeersAnswer:
         return PeersAnswer(
-            peers=[_answer(read, node.community, peer, connected) for peer in all_peers(read.connection)]
+            peers=[_answer(read, node.community, peer, connected) for peer in all_peers(read.connection)],
+            neighbours=neighbours,
+            mdns_failure=federation.mdns_failure or None,
         )
 
     return await node.read(question)

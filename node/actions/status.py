@@ -4,6 +4,7 @@ from node.actions.shapes import Answer, Request
 from node.core import Node
 from protocol.fields import Title
 from protocol.identity.keys import to_base32
+from protocol.limits import LANES_MAX
 from storage.heads import HeadStore
 from storage.views.orders import order_counts
 from storage.views.reading import StateReader
@@ -25,7 +26,10 @@ class LaneStatus(Answer, frozen=True, kw_only=True):
 
 
 class StatusAnswer(Answer, frozen=True, kw_only=True):
-    """The node in figures. `writing` is "yes" or the code of why it is not."""
+    """The node in figures. `writing` is "yes" or the code of why it is not.
+
+    `unsigned` counts own records that no signed head covers yet: nobody else sees them before.
+    """
 
     community: str
     name: Title
@@ -33,6 +37,7 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     lanes: list[LaneStatus]
     orders: dict[str, int]
     listings: int
+    unsigned: int
     pending: int
     awaited: int
     void: int
@@ -55,6 +60,7 @@ async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
             lanes=_lanes(read),
             orders=orders,
             listings=read.count("listing", length=3),
+            unsigned=_unsigned(read, node.community),
             pending=read.count("pending", length=4),
             awaited=read.count("awaited", (node.community,), length=5),
             void=read.count("void", length=4),
@@ -79,3 +85,11 @@ def _lanes(read: StateReader) -> list[LaneStatus]:
             )
         )
     return lanes
+
+
+def _unsigned(read: StateReader, community: bytes) -> int:
+    """Own records are folded as they are written, so what is folded past the heads is not signed yet."""
+    heads = HeadStore(read.connection).heads()
+    signed = {(head.lane, head.epoch): head.size for head in heads if head.community == community}
+    clocks = read.scan("lane_clock", (community,), length=2, limit=LANES_MAX)
+    return sum(clock.size - signed.get((str(key[1]), clock.epoch), 0) for key, clock in clocks)
