@@ -130,7 +130,9 @@ class Backlog:
         elif start + folded.consumed < size:
             self._ready[place] = size
         if lane.name == CHARTER and folded.consumed:
-            self._ready.update(self._stalled.pop(lane.community, {}))
+            for waiting, known_size in self._stalled.pop(lane.community, {}).items():
+                # more of it may have been stored since it stalled
+                self._ready[waiting] = max(known_size, self._ready.get(waiting, 0))
         self._is_unindexed = True
         return True
 

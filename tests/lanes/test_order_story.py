@@ -39,9 +39,7 @@ def test_every_order_of_lanes_gives_the_same_bytes() -> None:
     shop, home = completed_order()
     charters = [(shop, "charter"), (home, "charter")]
     rest = [(shop, TRADE), (home, TRADE), (shop, LEDGER), (home, LEDGER)]
-    dumps = {
-        tuple(fold_all(shop, home, lanes=[*charters, *lanes])[0].dump()) for lanes in permutations(rest)
-    }
+    dumps = {tuple(fold_all(shop, home, lanes=[*charters, *lanes])[0].dump()) for lanes in permutations(rest)}
     assert len(dumps) == 1
 
 
