@@ -27,7 +27,7 @@ _PROXIED_PORT = 443
 _PORT_MAX = 65_535
 
 _ADDRESS = re.compile(
-    r"(?P<scheme>wss://)?(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]{1,253}))(?::(?P<port>[0-9]{1,5}))?/?"
+    r"(?P<scheme>wss://)?(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:/@\s]{1,253}))(?::(?P<port>[0-9]{1,5}))?/?"
 )
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 STOP_SECONDS = 1.5
 HOLD_SECONDS = 60.0  # a session that stood so long was no failure
 LOOPBACK = "127.0.0.1"
+TARGETS_MAX = 512
 
 log = logging.getLogger("wildgrass.federation")
 
@@ -74,15 +75,14 @@ class Federation:
         self.questions = Questions(self._links.driver)
 
     async def __aenter__(self) -> Self:
-        """Listen, dial what is known, and look around."""
+        """Listen, dial what is known, and look around; raises `NodeError` for an address in the settings."""
+        targets = await self._known_targets()
         self._client = aiohttp.ClientSession()
         self._tasks = await asyncio.TaskGroup().__aenter__()
         self._running |= set(self._links.driver.start(self._tasks))
         await self._listener.start()
-        for text in self._settings.peers:
-            self._aim(parse_address(text), Dialled(text, is_wanted=True))
-        for known in await self._store.addresses():
-            self._aim(parse_address(known.address), Dialled(known.address, known.community))
+        for address, dialled in targets.items():
+            self._aim(address, dialled)
         if self._neighbourhood is not None:
             self._looking = self._spawn("neighbours", self._look_around(self._neighbourhood))
         return self
@@ -140,10 +140,7 @@ class Federation:
 
         Raises `NodeError` where the address is not well written.
         """
-        try:
-            address = parse_address(text)
-        except ValueError as error:
-            raise NodeError("request_field_refused", f"address: {error}") from error
+        address = _address(text, "request_field_refused")
         self._aim(address, Dialled(address.text, community, is_wanted=True))
         present = self._links.open_link(community)
         if present is not None and present.admitted is not None and community is not None:
@@ -170,6 +167,15 @@ class Federation:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
+
+    async def _known_targets(self) -> dict[Address, Dialled]:
+        """Where peers were reached before, and what the settings name, which has the last word."""
+        targets: dict[Address, Dialled] = {}
+        for known in await self._store.addresses():
+            targets[_address(known.address, "setting_refused")] = Dialled(known.address, known.community)
+        for text in self._settings.peers:
+            targets[_address(text, "setting_refused")] = Dialled(text, is_wanted=True)
+        return targets
 
     def _aim(self, address: Address, dialled: Dialled) -> None:
         """Dial an address from now on; one that is dialled already learns what is new about it."""
@@ -230,5 +236,15 @@ class Federation:
             return
         address = Address("direct", neighbour.host, neighbour.port)
         is_wanted = self._settings.follow_lan == "auto"
-        if address not in self._targets:
+        known = self._targets.get(address)
+        if known is None and len(self._targets) >= TARGETS_MAX:
+            return  # whoever shouts under many names is not dialled under all of them
+        if known is None or not known.is_wanted:
             self._aim(address, Dialled(address.text, neighbour.community, is_wanted=is_wanted))
+
+
+def _address(text: str, code: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise NodeError(code, f"{text}: {error}") from error

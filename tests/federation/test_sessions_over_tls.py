@@ -14,6 +14,7 @@ from node.federation.dialer import Address, open_connection, parse_address
 from node.federation.link import FEDERATION_PATH
 from node.federation.links import Dialled, Links
 from node.federation.listener import Listener, make_handler
+from node.federation.store import KnownAddress
 from protocol.errors import SessionError
 from protocol.exchange.frames import (
     Bye,
@@ -334,6 +335,28 @@ async def test_an_address_that_is_added_is_dialled_and_followed() -> None:
         await a.federation.add_address(b.address, b.community)  # connected already: no second session
         await until(lambda: a.holds(b.lane()) == entries(3))
         assert len(a.federation.connected()) == 1
+
+
+async def test_an_address_in_the_settings_that_is_none_stops_the_start_with_a_sentence() -> None:
+    """Nothing is left behind, and the sentence names the setting's value."""
+    node = LoopbackNode("a", "127.0.0.1:0")
+    with pytest.raises(NodeError) as refusal:
+        await node.__aenter__()
+    assert refusal.value.code == "setting_refused"
+    assert "127.0.0.1:0" in str(refusal.value)
+    node.listening.socket.close()
+
+
+async def test_peers_that_were_reached_before_are_dialled_at_the_start() -> None:
+    """Only the community that was there is accepted there; what the settings name needs no id."""
+    async with LoopbackNode("a") as a:
+        a.append(entries(4))
+        b = LoopbackNode("b")
+        b.store.addresses_known = [KnownAddress(a.address, a.community)]
+        b.store.trusts[a.community] = "followed"
+        async with b:
+            await until(lambda: b.holds(a.lane()) == entries(4))
+            assert b.federation.connected() == {a.community}
 
 
 async def test_peers_clocks_are_told_while_they_are_connected() -> None:
