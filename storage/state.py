@@ -1,10 +1,9 @@
 """The fold's key/value state: a view, written back in batches (PROTOCOL.md section 16).
 
-A step asks for a few keys and changes a few; most of them were touched a moment ago. So changes stay in
-memory until there are many or the transaction ends, and two generations of a bounded cache answer what was read
-or written lately: a hit in the old one moves to the new one, and what is not asked for goes with the old one.
-Keys are canonical arrays and values canonical bytes of their struct, so that two stores that folded the same cut
-hold the same bytes.
+A step asks for a few keys and changes a few; most of them were touched a moment ago. So changes stay in memory
+until there are many or the transaction ends, and two generations of a bounded cache answer what was read or
+written lately: a hit in the old one moves to the new one, the rest goes with the old one. Keys and values are
+canonical bytes, so that two stores that folded the same cut hold the same.
 
     state = StateStore(tables, store.forget_on_failure)
     with store.write() as connection, state.within(connection):

@@ -1,17 +1,7 @@
 """What the communities are to publish and to order, worked out from the source before any node is started.
 
-    plan = make_plan(read_source(folder), communities=8)
-    plan.orders[0].ending, plan.not_replayed
-
-| status in the source              | ending here                                            |
-|-----------------------------------|--------------------------------------------------------|
-| created                           | `placed`                                               |
-| approved, processing, invoiced    | `accepted`                                             |
-| shipped                           | `fulfilled`                                            |
-| delivered                         | `completed`                                            |
-| canceled, and it was delivered    | `refunded`: completed, then all of the money goes back |
-| canceled otherwise                | `cancelled` after acceptance, before fulfilment        |
-| unavailable                       | `rejected`                                             |
+plan = make_plan(read_source(folder), communities=8)
+plan.orders[0].ending, plan.not_replayed
 """
 
 from collections import Counter, defaultdict
@@ -25,6 +15,8 @@ from protocol.limits import AMOUNT_MINOR_MAX, ORDER_LINES_MAX
 
 Ending = Literal["accepted", "cancelled", "completed", "fulfilled", "placed", "refunded", "rejected"]
 
+# Where an order of each status in the source ends here. One that was cancelled after its delivery went through
+# and gets all of its money back (`refunded`); any other cancellation ends it before fulfilment.
 ENDINGS: Mapping[str, Ending] = {
     "created": "placed",
     "approved": "accepted",
