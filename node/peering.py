@@ -20,6 +20,7 @@ from node.lane_exchange import (
     take_step,
 )
 from node.writer.transaction import Transaction
+from protocol.encoding import encode
 from protocol.exchange.following import OwnLaneSeen
 from protocol.exchange.frames import Answer, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
@@ -140,7 +141,7 @@ class NodePeering:
     async def report(self, finding: Finding) -> None:
         """Keep the evidence of a fork; an own head that we do not know stops our signing."""
         if isinstance(finding, ReportFork):
-            note = finding.older.note + b"\n" + finding.newer.note
+            note = encode([finding.older.note, finding.newer.note, list(finding.proof)])
             origin = finding.origin
             log.error("%s has two histories", origin.text)
             await self._node.write(
