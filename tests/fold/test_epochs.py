@@ -195,3 +195,22 @@ def test_who_cites_what_was_sealed_away_waits_for_ever_and_holds_up_that_order_a
     assert state.get("pending", accepted.position).waits_for == lost.placed.position
     assert state.get("pending", behind.position).waits_for is None
     assert other.deal(state).status == "accepted"
+
+
+def test_a_seal_may_be_told_again_and_be_beaten_in_time() -> None:
+    """The same note again changes nothing, however far the fold is; another one only before it was leaned on."""
+    home = rotated()
+    state = DictState()
+    fold = Fold(state, VillageEntries([home]))
+    charter = Lane(home.community, CHARTER)
+    fold.feed(charter, epoch=0, start=0, entries=home.entries_in(0)[CHARTER])
+    sizes = dict(home.seals[0])
+    fold.seal(home.community, 0, {CHARTER: sizes[CHARTER]})
+    fold.seal(home.community, 0, sizes)
+    assert state.get("seal", (home.community, 0, MARKET)).size == sizes[MARKET][0]
+    fold.feed(charter, epoch=1, start=0, entries=home.entries[CHARTER])
+    dumped = list(state.dump())
+    fold.seal(home.community, 0, sizes)
+    with pytest.raises(RebuildNeededError):
+        fold.seal(home.community, 0, {CHARTER: sizes[CHARTER]})
+    assert list(state.dump()) == dumped
