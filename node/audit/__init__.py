@@ -20,7 +20,7 @@ from node.audit.archive import ArchiveSource
 from node.audit.directory import DirectorySource
 from node.audit.http_source import HttpSource
 from node.audit.state import ROWS_HELD, SpillingState
-from node.audit.text import render_report, render_verification
+from node.audit.text import render_findings, render_report, render_verification
 from node.audit.verifying import KnownKeys, Verification, verify_file
 from node.audit.writer import BundleSummary, write_bundle
 from protocol.audit.bundle import Source
@@ -102,6 +102,7 @@ __all__ = [
     "audit_sources",
     "make_receipt",
     "open_source",
+    "render_findings",
     "render_report",
     "render_verification",
     "report_json",

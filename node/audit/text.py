@@ -29,6 +29,13 @@ def render_report(report: Report, language: str = ENGLISH) -> str:
     return _printable("\n".join(lines))
 
 
+def render_findings(report: Report, language: str = ENGLISH) -> str:
+    """Return only what is wrong, each with its place, its file and its rule; nothing where all of it holds."""
+    _ = partial(translate, language=language)
+    names = {totals.community: _name(totals, language) for totals in report.communities}
+    return _printable("\n".join(_findings(report, names, _)).strip("\n"))
+
+
 def render_verification(verification: Verification, language: str = ENGLISH) -> str:
     """Return what was found out about one file, as text of some lines."""
     _ = partial(translate, language=language)

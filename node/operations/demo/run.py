@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from node.audit import render_report
+from node.audit import render_findings
 from node.cli.output import print_json
 from node.errors import NodeError
 from node.files import make_folder
@@ -108,10 +108,10 @@ async def _perform(options: DemoOptions, folder: Path, display: Display) -> int:
             sabotage.check(reports)
         if options.keep_bundles is not None:
             shutil.copytree(auditor.bundles, options.keep_bundles, dirs_exist_ok=True)
-        if options.keep:
-            village.leave_running()
-            tell_kept(village, display)
         _tell(options, display, told, worst, seconds=seconds)
+        if options.keep:
+            tell_kept(village, display)
+            village.leave_running()
     return worst.exit_code
 
 
@@ -155,16 +155,16 @@ def _tell(options: DemoOptions, display: Display, told: Told, report: Report, *,
         click.echo(line)
     click.echo("")
     if report.verdict != "clean":
-        click.echo(render_report(report, language) + "\n")
+        click.echo(render_findings(report, language) + "\n")
     click.echo(_("{seconds:.1f} s from the first folder to the audited split.").format(seconds=seconds))
 
 
 def tell_kept(village: Village, display: Display) -> None:
-    """Where the nodes are, and how to end them."""
+    """Where the nodes are, how to look at them, and how to end them."""
     display.line()
     display.line(_("The nodes go on running:"))
     for community in village.communities:
-        display.line(f"  {community.url}  {community.folder}")
+        display.line(f"  {community.url}  wildgrass status --folder {shlex.quote(str(community.folder))}")
     pids = " ".join(str(community.process.pid) for community in village.communities)
     display.line(
         _("Stop them and remove their data with: kill {pids}; rm -r {folder}").format(

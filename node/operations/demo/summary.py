@@ -40,7 +40,8 @@ def _sold(communities: Sequence[CommunityTotals], names: Names) -> list[str]:
 
 
 def _shared(communities: Sequence[CommunityTotals], names: Names) -> list[str]:
-    """A row a role, a column a community."""
+    """A row a role, a column a community that has posted anything."""
+    posted = [totals for totals in communities if totals.shares]
     titles = {
         "seller": _("The shops"),
         "tax": _("Tax"),
@@ -49,21 +50,21 @@ def _shared(communities: Sequence[CommunityTotals], names: Names) -> list[str]:
         "commons": _("The commons"),
     }
     amounts: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-    for totals in communities:
+    for totals in posted:
         for share in totals.shares:
             amounts[share.role, share.currency][totals.community] = share.amount_minor
     known = list(titles)
     rows = [
         [
             titles.get(role, role),
-            *(format_minor(by_community.get(totals.community, 0), currency) for totals in communities),
+            *(format_minor(by_community.get(totals.community, 0), currency) for totals in posted),
             currency,
         ]
         for (role, currency), by_community in sorted(
             amounts.items(), key=lambda item: [*known, item[0][0]].index(item[0][0])
         )
     ]
-    return table(["", *(names[totals.community] for totals in communities), ""], rows)
+    return table(["", *(names[totals.community] for totals in posted), ""], rows)
 
 
 def _owed(communities: Sequence[CommunityTotals], names: Names) -> Iterator[str]:
