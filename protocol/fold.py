@@ -405,6 +405,8 @@ class Fold:
 
     def _wake(self, position: Position, folded: Folded) -> None:
         """Resume all that waited for `position`, and what waited for them in turn."""
+        if first_of(self._state, awaiting_queue(position)) is None:
+            return
         settled = [position]
         while settled:
             queue = awaiting_queue(settled.pop())

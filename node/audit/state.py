@@ -9,25 +9,28 @@ the rest stands in a SQLite file that is deleted with the audit and never synced
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import msgspec
 
-from protocol.audit.sums import TABLES
-from protocol.encoding import encode
+from protocol.audit.sums import KEPT, TABLES
 from protocol.fold import is_settled
 from protocol.lanes.kind import Key, Position
 
 ROWS_HELD = 4_096
 _PAGE_CACHE_KIB = 8_192
 _PAGE_BYTES = 16_384
-_FILTER_BITS = 2**25
+_FILTER_SLOTS = 2**23
 _READ_ROWS = 1_000
 
 _UNKNOWN = object()
+_encode = (
+    msgspec.msgpack.Encoder().encode
+)  # nothing here is hashed or compared but keys, and those hold no maps
+_decode_key = msgspec.msgpack.Decoder(tuple[Any, ...]).decode
 _Place = tuple[str, Key]
 
 
@@ -39,6 +42,7 @@ class SpillingState:
         self._rows_held = rows_held
         self._changed: dict[_Place, Any] = {}
         self._read: dict[_Place, Any] = {}
+        self._spilled: set[str] = set()  # tables that have rows on disk
         self._disk: _Disk | None = None
 
     def __enter__(self) -> Self:
@@ -54,11 +58,14 @@ class SpillingState:
         """Return the struct at `key`, or None."""
         place = (table, key)
         value = self._changed.get(place, _UNKNOWN)
-        if value is not _UNKNOWN or self._disk is None:
-            return None if value is _UNKNOWN else value
+        if value is not _UNKNOWN:
+            return value
+        if table not in self._spilled:
+            return None
         value = self._read.get(place, _UNKNOWN)
         if value is not _UNKNOWN:
             return value
+        assert self._disk is not None
         if not self._disk.may_have(place):
             return None
         if len(self._read) >= 2 * self._rows_held:
@@ -82,26 +89,33 @@ class SpillingState:
         """Whether the entry at `position` is folded and not pending."""
         return is_settled(self, position)
 
-    def items(self, table: str) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield key and struct of every row of a table, which must not change meanwhile."""
+    def items(self, table: str, brief: type[msgspec.Struct] | None = None) -> Iterator[tuple[Any, Any]]:
+        """Yield key and struct of every row of a table, which must not change meanwhile.
+
+        With `brief`, rows from the file are structs of that type, which has some of their fields.
+        """
         if self._disk is None:
             rows = list(self._changed.items())
             yield from ((key, value) for (name, key), value in rows if name == table and value is not None)
             return
         self._flush()
-        yield from self._disk.items(table)
+        yield from self._disk.items(table, brief)
 
     def _flush(self) -> None:
         """Write what changed; it stays at hand as what was read last."""
         if self._disk is None:
             self._disk = _Disk()
-        self._disk.write(self._changed)
+        self._spilled |= self._disk.write(self._changed)
         self._read = self._changed
         self._changed = {}
 
 
 class _Disk:
-    """The temporary file, a table for a table, and a filter that spares look-ups of what was never written."""
+    """The temporary file, a table for a table.
+
+    Rows are found by Python's hash of their place, which strangers cannot aim at, and told apart by their key.
+    The filter knows which hashes were never written, so most look-ups of absent rows cost nothing.
+    """
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="wildgrass-audit-")
@@ -112,48 +126,69 @@ class _Disk:
         for pragma in (f"page_size={_PAGE_BYTES}", f"cache_size=-{_PAGE_CACHE_KIB}", *pragmas):
             self._connection.execute(f"PRAGMA {pragma}")
         for name in TABLES:
-            self._connection.execute(f'CREATE TABLE "{name}" (key BLOB NOT NULL UNIQUE, value BLOB NOT NULL)')
+            self._connection.execute(f'CREATE TABLE "{name}" (hash INTEGER, key BLOB, value BLOB)')
+            self._connection.execute(f'CREATE INDEX "{name} by hash" ON "{name}" (hash)')
         self._connection.execute("BEGIN")  # never committed: nothing here outlives the process
-        self._filter = bytearray(_FILTER_BITS // 8)
-        self._decoders = {name: msgspec.msgpack.Decoder(struct) for name, struct in TABLES.items()}
+        self._filter = bytearray(_FILTER_SLOTS)
+        structs = {**TABLES, **KEPT}
+        self._decoders = {name: msgspec.msgpack.Decoder(struct).decode for name, struct in structs.items()}
 
     def close(self) -> None:
         self._connection.close()
         self._folder.cleanup()
 
-    def may_have(self, place: _Place) -> bool:
-        bit = hash(place) % _FILTER_BITS
-        return bool(self._filter[bit >> 3] >> (bit & 7) & 1)
+    def may_have(self, place: _Place) -> int:
+        return self._filter[hash(place) % _FILTER_SLOTS]
 
     def get(self, place: _Place) -> Any:
-        table, key = place
-        question = f'SELECT value FROM "{table}" WHERE key = ?'  # noqa: S608  a name of ours
-        found = self._connection.execute(question, (encode(key),)).fetchone()
-        return None if found is None else self._decoders[table].decode(found[0])
+        found = self._find(place)
+        return None if found is None else self._decoders[place[0]](found[1])
 
-    def write(self, rows: dict[_Place, Any]) -> None:
-        puts: dict[str, list[tuple[bytes, bytes]]] = defaultdict(list)
+    def write(self, rows: dict[_Place, Any]) -> set[str]:
+        """Write what changed (None: take it out), and return the tables that were written to."""
+        new: dict[str, list[tuple[int, bytes, bytes]]] = defaultdict(list)
         known = self._filter
         for place, value in rows.items():
-            bit = hash(place) % _FILTER_BITS
+            place_hash = hash(place)
+            if known[place_hash % _FILTER_SLOTS] and self._replace(place, value):
+                continue
             if value is not None:
-                known[bit >> 3] |= 1 << (bit & 7)
-                puts[place[0]].append((encode(place[1]), encode(value)))
-            elif known[bit >> 3] >> (bit & 7) & 1:
-                self._connection.execute(f'DELETE FROM "{place[0]}" WHERE key = ?', (encode(place[1]),))  # noqa: S608
-        for table, changed in puts.items():
-            self._put(table, changed)
+                known[place_hash % _FILTER_SLOTS] = 1
+                new[place[0]].append((place_hash, _encode(place[1]), _encoded(place[0], value)))
+        for table, added in new.items():
+            added.sort()  # neighbours share pages of the index
+            self._connection.executemany(f'INSERT INTO "{table}" VALUES (?, ?, ?)', added)  # noqa: S608  ours
+        return set(new)
 
-    def _put(self, table: str, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        statement = (
-            f'INSERT INTO "{table}" VALUES (?, ?)'  # noqa: S608
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-        )
-        self._connection.executemany(statement, sorted(rows))  # neighbours share pages of the index
-
-    def items(self, table: str) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        decode = self._decoders[table].decode
+    def items(self, table: str, brief: type[msgspec.Struct] | None) -> Iterator[tuple[Any, Any]]:
+        decode = msgspec.msgpack.Decoder(brief).decode if brief else self._decoders[table]
         rows = self._connection.execute(f'SELECT key, value FROM "{table}"')  # noqa: S608
         while page := rows.fetchmany(_READ_ROWS):
             for key, value in page:
-                yield tuple(msgspec.msgpack.decode(key)), decode(value)
+                yield _decode_key(key), decode(value)
+
+    def _replace(self, place: _Place, value: Any) -> bool:
+        """Change or take out a row that is there; return whether it was."""
+        found = self._find(place)
+        if found is None:
+            return False
+        if value is None:
+            self._connection.execute(f'DELETE FROM "{place[0]}" WHERE rowid = ?', found[:1])  # noqa: S608
+        else:
+            change = f'UPDATE "{place[0]}" SET value = ? WHERE rowid = ?'  # noqa: S608
+            self._connection.execute(change, (_encoded(place[0], value), found[0]))
+        return True
+
+    def _find(self, place: _Place) -> tuple[int, bytes] | None:
+        """Return row number and value."""
+        key = _encode(place[1])
+        question = f'SELECT rowid, key, value FROM "{place[0]}" WHERE hash = ?'  # noqa: S608
+        for rowid, found, value in self._connection.execute(question, (hash(place),)):
+            if found == key:
+                return rowid, value
+        return None
+
+
+def _encoded(table: str, value: Any) -> bytes:
+    kept = KEPT.get(table)
+    return _encode(kept.of(value) if kept else value)

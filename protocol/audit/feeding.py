@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from protocol.audit.lane_copy import LaneCopy
+from protocol.errors import AuditError
 from protocol.fold import Fold, Folded
 from protocol.lanes.kind import CHARTER, MARKETS, Lane, Position
 from protocol.limits import INTEGER_MAX, LANES_MERGED_MAX, PORTION_BYTES_MAX, TILE_WIDTH
@@ -112,7 +113,8 @@ class Feeder:
 
     def _merge(self, lanes: Sequence[Lane]) -> None:
         """Feed lanes side by side: always the one whose next record is oldest, up to the next one's time."""
-        streams = [_Stream(lane, self._lanes[lane]) for lane in lanes]
+        is_merged = len(lanes) > 1  # a lane alone does not care for times
+        streams = [_Stream(lane, self._lanes[lane], is_merged=is_merged) for lane in lanes]
         heap = []
         for number, stream in enumerate(streams):
             if stream.has_more(self._fold):
@@ -139,8 +141,9 @@ class Feeder:
 class _Stream:
     """One lane on its way into the fold: the portion at hand, and where in it the next record stands."""
 
-    def __init__(self, lane: Lane, parts: Sequence[EpochCopy]) -> None:
+    def __init__(self, lane: Lane, parts: Sequence[EpochCopy], *, is_merged: bool) -> None:
         self.lane = lane
+        self._is_merged = is_merged
         self.epoch = 0
         self.start = 0
         self._parts = deque(parts)
@@ -159,10 +162,8 @@ class _Stream:
             if first >= part.end:
                 self._parts.popleft()
                 self._first, self._place, self._entries = 0, 0, []
-            elif first == 0 and fold.next_index(self.lane, part.epoch) != 0:
+            elif (first == 0 and fold.next_index(self.lane, part.epoch) != 0) or not self._load(part, first):
                 return False
-            else:
-                self._load(part, first)
         return True
 
     def next_ms(self) -> int:
@@ -186,15 +187,26 @@ class _Stream:
                 waits_for = stalled_on or Position(*self.lane, self.epoch, self.start)
                 yield Stalled(first, waits_for, part.end - start)
 
-    def _load(self, part: EpochCopy, first: int) -> None:
-        """Read the next portion: a bundle, or what of it stays within `PORTION_BYTES_MAX`."""
+    def _load(self, part: EpochCopy, first: int) -> bool:
+        """Read the next portion: a bundle, or what of it stays within `PORTION_BYTES_MAX`.
+
+        Where a deferred copy breaks, the lane ends: what is wrong is named when all of it is compared.
+        """
         bundle, skipped = divmod(first, TILE_WIDTH)
-        entries, record_ids = part.copy.bundle(bundle)
+        try:
+            entries, record_ids = part.copy.bundle(bundle)
+        except AuditError:
+            if not part.copy.is_deferred:
+                raise
+            self._parts.clear()
+            return False
         end = min(len(entries), part.end - bundle * TILE_WIDTH)
         end = skipped + sum(1 for _ in _within(entries[skipped:end], PORTION_BYTES_MAX))
         self._entries, self._record_ids = entries[skipped:end], record_ids[skipped:end]
-        self._times = list(_times(self._entries, self._times[-1] if self._times else 0))
+        before_ms = self._times[-1] if self._times else 0
+        self._times = list(_times(self._entries, before_ms)) if self._is_merged else [0] * len(self._entries)
         self._first, self._place = first, 0
+        return True
 
 
 def _within(entries: Sequence[bytes], bytes_max: int) -> Iterator[bytes]:

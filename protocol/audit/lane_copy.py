@@ -47,6 +47,9 @@ class LaneCopy:
 
     `tree` is computed from the entries; where a bundle could not be read, from the tile that stands for it.
     `suspects` are the (level, index) of tiles that differ from it.
+
+    A copy that `is_deferred` has its tree from its own tiles, proven by the root; its bundles are compared as
+    they are read for the first time, in turn. `compared` counts them, `is_broken` tells of any that is wrong.
     """
 
     source: Source
@@ -56,6 +59,9 @@ class LaneCopy:
     damages: list[Damage] = field(default_factory=list)
     suspects: list[tuple[int, int]] = field(default_factory=list)
     has_entries: bool = True
+    is_deferred: bool = False
+    is_broken: bool = False
+    compared: int = 0
 
     @property
     def is_read(self) -> bool:
@@ -73,13 +79,24 @@ class LaneCopy:
         return self.has_entries and self.is_proven
 
     def bundle(self, index: int) -> tuple[list[bytes], list[bytes]]:
-        """Return entries and leaf hashes of a bundle of a whole copy, verified once more."""
+        """Return entries and leaf hashes of a bundle, proven by the tree; raises `AuditError` where they are not.
+
+        For a copy that was read before, that means that its source gives other bytes at the second reading.
+        """
         width = tile_width(self.checkpoint.size, 0, index)
-        raw = self.read(None, index, width)
+        try:
+            raw = self.read(None, index, width)
+        except AuditError:
+            self.is_broken = True
+            raise
         entries = entries_of(raw, width) if raw is not None else []
         leaves = leaf_hashes(entries)
         if len(entries) != width or not self.tree.has_bundle(index, leaves):
+            self.is_broken = True
             raise AuditError("source_changed", f"{self.source.name}: {self.path(None, index, width)}")
+        if self.is_deferred and index == self.compared:
+            self.is_broken |= self.read(0, index, width) != pack_tile(leaves)
+            self.compared += 1
         return entries, leaves
 
     def leaves(self, index: int) -> list[bytes]:
@@ -104,6 +121,19 @@ class LaneCopy:
             if raw is not None:
                 return _first_entries(raw, width) if level is None else raw[: width * HASH_BYTES]
         return raw
+
+
+def open_copy(source: Source, origin: Origin, checkpoint: Checkpoint) -> LaneCopy | None:
+    """Return a deferred copy, or None where its tiles do not lead to the root and all of it has to be read."""
+    copy = LaneCopy(source, origin, checkpoint, is_deferred=True)
+    try:
+        tree = LaneTree.of_tiles(checkpoint.size, copy.read)
+    except AuditError:
+        return None
+    if tree is None:
+        return None
+    copy.tree = tree
+    return copy if copy.is_proven else None
 
 
 def read_copy(

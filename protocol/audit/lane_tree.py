@@ -4,18 +4,23 @@ Of level 0 only the last, partial tile is kept, of the levels above every hash: 
 memory hardly grows with a lane, and every bundle can be read again and be verified alone.
 
     tree.add(leaf_hashes(entries)) for every bundle in turn; tree.root() == checkpoint.root
+    tree = LaneTree.of_tiles(checkpoint.size, read_tile)  # then every bundle on its own
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
-from protocol.limits import TILE_WIDTH
+from protocol.limits import TILE_HEIGHT, TILE_WIDTH
 from protocol.log.merkle import HASH_BYTES, subtree_root
-from protocol.log.tiles import pack_tile, right_edge, root_from_right_edge, unpack_tile
+from protocol.log.tiles import pack_tile, right_edge, root_from_right_edge, tile_width, unpack_tile
 
 _TILE_BYTES = TILE_WIDTH * HASH_BYTES
 
 LeafReader = Callable[[int], Sequence[bytes]]
 """`leaves(bundle_index)` is the leaf hashes of one entry bundle."""
+
+TileReader = Callable[[int, int, int], bytes | None]
+"""`tile(level, index, width)` is the bytes of a hash tile, or None."""
 
 
 class LaneTree:
@@ -28,6 +33,39 @@ class LaneTree:
         self.size = 0
         self._levels: list[bytearray] = []
         self._tail: list[bytes] = []
+
+    @classmethod
+    def of_tiles(cls, size: int, tile: TileReader) -> "LaneTree | None":
+        """Return the tree that tiles of level 1 and up state, or None where one is missing or does not fit.
+
+        Full tiles of level 0 are not asked for: each bundle is held against the tree when it is read.
+        """
+        tree = cls()
+        tree.size = size
+        level = 1
+        while count := size >> TILE_HEIGHT * level:
+            hashes = bytearray()
+            for index in range(-(-count // TILE_WIDTH)):
+                hashes += tile(level, index, tile_width(size, level, index)) or b""
+            if len(hashes) != count * HASH_BYTES:
+                return None
+            tree._levels.append(hashes)
+            level += 1
+        if width := size % TILE_WIDTH:
+            tail = tile(0, size // TILE_WIDTH, width) or b""
+            if len(tail) != width * HASH_BYTES:
+                return None
+            tree._tail = unpack_tile(tail, width)
+        return tree if tree._is_consistent() else None
+
+    def _is_consistent(self) -> bool:
+        """Whether every full tile is the hash that stands above it."""
+        for below, above in pairwise(self._levels):
+            for index in range(len(below) // _TILE_BYTES):
+                tile = bytes(below[index * _TILE_BYTES : (index + 1) * _TILE_BYTES])
+                if subtree_root(unpack_tile(tile, TILE_WIDTH)) != above[index * HASH_BYTES :][:HASH_BYTES]:
+                    return False
+        return True
 
     def add(self, leaves: Sequence[bytes]) -> None:
         """Take the leaf hashes of the next bundle; after one of less than 256 there is no next."""

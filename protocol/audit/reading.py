@@ -12,10 +12,10 @@ from protocol.audit.diagnosis import find_damages
 from protocol.audit.feeding import EpochCopy
 from protocol.audit.findings import Book
 from protocol.audit.history import History, read_history
-from protocol.audit.lane_copy import LaneCopy, read_copy
+from protocol.audit.lane_copy import LaneCopy, open_copy, read_copy
 from protocol.errors import AuditError, IdentityError, LogError, ProtocolError
 from protocol.lanes.kind import CHARTER
-from protocol.limits import INDEX_BYTES_MAX, NOTE_BYTES_MAX
+from protocol.limits import INDEX_BYTES_MAX, NOTE_BYTES_MAX, TILE_WIDTH
 from protocol.log.checkpoint import Checkpoint, open_checkpoint
 from protocol.log.cosignature import cosignature_times
 from protocol.log.note import COSIGNATURE_V1, VerifierKey, parse_note
@@ -35,9 +35,13 @@ class Reading:
         self._progress = progress
         self._done = 0
         self._total = 0
+        self._deferred: list[LaneCopy] = []
 
     def read(self) -> dict[Origin, EpochCopy]:
-        """Return of each lane and epoch the copy that counts, sorted by community, lane and epoch."""
+        """Return of each lane and epoch the copy that counts, sorted by community, lane and epoch.
+
+        Of a lane with a single copy the entries are read as the fold asks for them; call `finish` after it.
+        """
         indexes = [(source, self._read_index(source)) for source in self._sources]
         origins = sorted({origin for _, index in indexes for origin in index})
         self.has_lanes = bool(origins)
@@ -56,6 +60,22 @@ class Reading:
             if part is not None:
                 chosen[origin] = part
         return chosen
+
+    def finish(self) -> None:
+        """Compare what the fold has left unread of single copies, and name what is wrong in them."""
+        for copy in self._deferred:
+            try:
+                while not copy.is_broken and copy.compared * TILE_WIDTH < copy.checkpoint.size:
+                    copy.bundle(copy.compared)
+            except AuditError:
+                copy.is_broken = True
+            if not copy.is_broken:
+                self._book.count("copies", passed=1)
+                self.copies.append(copy)
+                continue
+            read = self._read_copy(copy.source, copy.origin, copy.checkpoint)
+            if read is not None and self._name_damages(read, None):
+                self.copies.append(read)
 
     def _read_index(self, source: Source) -> Mapping[Origin, int]:
         """Return which lanes a source has, each with its stated size; 0 where the index does not state it."""
@@ -92,6 +112,12 @@ class Reading:
                 continue
             if size > checkpoint.size or (0 < size < checkpoint.size and not source.is_live):
                 self._find_index(source, origin, f"{size} listed, {checkpoint.size} signed")
+            is_alone = len(holders) == 1 and origin.epoch >= len(history.seals)
+            copy = open_copy(source, origin, checkpoint) if is_alone else None
+            if copy is not None:
+                self._deferred.append(copy)
+                self._count(copy.checkpoint.size)
+                return choose(origin, [copy], history.seals, self._book)
             copy = self._read_copy(source, origin, checkpoint)
             if copy is not None:
                 copies.append(copy)

@@ -9,6 +9,8 @@ largest whole copies, then the sums. Whatever is wrong becomes a finding, and th
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
+import msgspec
+
 from protocol.audit.bundle import Source
 from protocol.audit.choosing import place_of
 from protocol.audit.feeding import BundleEntries, EpochCopy, Feeder, Lanes
@@ -51,8 +53,10 @@ class Audit:
         book, state = self._book, self._state
         reading = Reading(self._sources, book, lambda done, total: self._progress("reading", done, total))
         chosen = reading.read()
+        fold, pending = self._fold(reading, _by_lane(chosen))
+        reading.finish()
+        chosen = {origin: _as_read(part, fold) for origin, part in chosen.items()}
         lanes = _by_lane(chosen)
-        fold, pending = self._fold(reading, lanes)
         self._progress("summing", 0, 1)
         dues = add_up(state, book)
         check_statements(lanes, state, book)
@@ -140,6 +144,20 @@ def _by_lane(chosen: Mapping[Origin, EpochCopy]) -> Lanes:
     return lanes
 
 
+def _as_read(part: EpochCopy, fold: Fold) -> EpochCopy:
+    """Return the part with the end at which a copy broke, where it did."""
+    return msgspec.structs.replace(part, end=_folded(part, fold)) if part.copy.is_broken else part
+
+
+def _folded(part: EpochCopy, fold: Fold) -> int:
+    """Return how many entries of the part are folded."""
+    origin = part.copy.origin
+    epoch, size = fold.folded_size(Lane(origin.community, origin.lane))
+    if origin.epoch == epoch:
+        return size
+    return part.end if origin.epoch < epoch else 0
+
+
 def _verdict(reading: Reading, book: Book) -> Verdict:
     if not reading.has_lanes:
         return "unreadable"
@@ -148,16 +166,13 @@ def _verdict(reading: Reading, book: Book) -> Verdict:
 
 def _head(part: EpochCopy, fold: Fold) -> Head:
     origin = part.copy.origin
-    epoch, size = fold.folded_size(Lane(origin.community, origin.lane))
-    if origin.epoch != epoch:
-        size = part.end if origin.epoch < epoch else 0
     return Head(
         community=to_base32(origin.community),
         lane=origin.lane,
         epoch=origin.epoch,
         size=part.copy.checkpoint.size,
         root=part.copy.checkpoint.root.hex(),
-        folded=size,
+        folded=_folded(part, fold),
         source=part.copy.source.name,
     )
 

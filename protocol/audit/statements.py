@@ -51,7 +51,7 @@ def _statements(entry: bytes) -> list[LaneStatement]:
 def _check(
     statement: LaneStatement, part: EpochCopy | None, position: Position, charter: EpochCopy, book: Book
 ) -> None:
-    if part is None or part.copy.checkpoint.size < statement.size:
+    if part is None or part.end < statement.size:
         book.count("statements", not_opened=1)
         return
     is_right = part.copy.root_at(statement.size) == statement.root

@@ -18,7 +18,7 @@ from protocol.fold import TABLES as FOLD_TABLES
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import LEDGER, Key, Position, Tables
 from protocol.lanes.ledger.postings import Posting, account_key
-from protocol.lanes.trade.orders import Move, deal_key
+from protocol.lanes.trade.orders import OrderKey, deal_key
 from protocol.waiting import State
 
 _SUMS_HELD_MAX = 10_000
@@ -39,11 +39,57 @@ class AccountSum(msgspec.Struct, frozen=True):
 TABLES: Tables = {**FOLD_TABLES, "gross_sum": GrossSum, "account_sum": AccountSum}
 
 
+class _Amount(msgspec.Struct):
+    amount_minor: int
+
+
+class MoveBrief(msgspec.Struct):
+    """What is read of a move: decoding the rest of every row would take longer than adding up."""
+
+    order: OrderKey
+    seller: bytes
+    allocations: tuple[_Amount, ...] = ()
+
+
+class _Gross(msgspec.Struct):
+    gross_minor: int
+
+
+class DealBrief(msgspec.Struct):
+    """What is read of a deal."""
+
+    status: str
+    totals: tuple[_Gross, ...]
+
+
+class _KeptPublished(msgspec.Struct, frozen=True):
+    shop_id: bytes
+
+
+class KeptListing(msgspec.Struct, frozen=True):
+    """What steps and sums read of a listing again: not its words and pictures, most of all bytes of a market."""
+
+    published: _KeptPublished
+    time_ms: int
+    is_withdrawn: bool
+
+    @classmethod
+    def of(cls, listing: Any) -> "KeptListing":
+        """Return what is kept of a listing, kept before or not."""
+        return cls(_KeptPublished(listing.published.shop_id), listing.time_ms, listing.is_withdrawn)
+
+
+KEPT = {"listing": KeptListing}  # rows of these tables may be written to disk as `of` them
+
+
 class AuditState(State, Protocol):
     """A state of any size that can also be gone through; tables of the fold and of this module."""
 
-    def items(self, table: str) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield key and struct of every row of a table, which must not change meanwhile."""
+    def items(self, table: str, brief: type[msgspec.Struct] | None = None) -> Iterator[tuple[Any, Any]]:
+        """Yield key (a tuple) and struct of every row of a table, which must not change meanwhile.
+
+        With `brief` it is enough to yield structs that have its fields.
+        """
 
 
 class Dues:
@@ -75,10 +121,10 @@ def add_up(state: AuditState, book: Book) -> Dues:
 
 def _check_splits(state: AuditState, book: Book) -> None:
     """The shares of a completed order, with those of its later refunds, sum to what it comes to now."""
-    for _, move in state.items("move"):
+    for _, move in state.items("move", MoveBrief):
         if move.allocations:
             _add_shares(state, move)
-    for key, deal in state.items("deal"):
+    for key, deal in state.items("deal", DealBrief):
         if deal.status != "completed":
             continue
         gross = sum(total.gross_minor for total in deal.totals)
@@ -90,7 +136,7 @@ def _check_splits(state: AuditState, book: Book) -> None:
             book.find("posting_unshared", f"order {key[2].hex()}: {gross} in all", place=place)
 
 
-def _add_shares(state: AuditState, move: Move) -> None:
+def _add_shares(state: AuditState, move: MoveBrief) -> None:
     key = deal_key(move.seller, move.order)
     before: GrossSum | None = state.get("gross_sum", key)
     amount = sum(share.amount_minor for share in move.allocations) + (before.amount_minor if before else 0)

@@ -6,6 +6,8 @@ totals = Totals(histories); totals.add_state(state, book); totals.of(community, 
 from collections import defaultdict
 from collections.abc import Mapping
 
+import msgspec
+
 from protocol.amounts.entries import DUE, SHARE_PREFIX
 from protocol.audit.findings import AdoptedPolicy, Book, CommunityTotals, Money, Owed, RoleShare
 from protocol.audit.history import History
@@ -14,6 +16,24 @@ from protocol.identity.keys import to_base32
 from protocol.limits import ROLES_LISTED_MAX
 
 _OTHER_ROLES = "other roles"
+
+
+class _Nothing(msgspec.Struct):
+    """Of a row whose key says enough."""
+
+
+class _Listing(msgspec.Struct):
+    is_withdrawn: bool
+
+
+class _Placed(msgspec.Struct):
+    seller: bytes
+    currency: str
+    lines: list[bytes]
+
+
+class _Placement(msgspec.Struct):
+    placed: _Placed
 
 
 class Totals:
@@ -69,13 +89,13 @@ class Totals:
         )
 
     def _add_market(self, state: AuditState) -> None:
-        for key, _ in state.items("shop"):
+        for key, _ in state.items("shop", _Nothing):
             self._counts[key[0], "shop"] += 1
-        for key, listing in state.items("listing"):
+        for key, listing in state.items("listing", _Listing):
             self._counts[key[0], "withdrawn" if listing.is_withdrawn else "listing"] += 1
 
     def _add_orders(self, state: AuditState, book: Book) -> None:
-        for key, placement in state.items("placement"):
+        for key, placement in state.items("placement", _Placement):
             placed = placement.placed
             book.count("openings", not_opened=len(placed.lines) + 1)
             deal = state.get("deal", (placed.seller, *key))

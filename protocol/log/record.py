@@ -29,7 +29,9 @@ MEMBER_SIGNATURE_DOMAIN = b"wildgrass/v1/member-record\n"
 _RECORD_LENGTH = 7
 
 
-class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Body(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False
+):
     """What every record body derives from: absent fields are omitted keys, unknown keys are refused."""
 
 

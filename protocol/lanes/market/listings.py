@@ -1,6 +1,7 @@
 """Listings at a fixed price, and their withdrawal (PROTOCOL.md section 11.2)."""
 
-from typing import Annotated, Literal
+from itertools import combinations
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -8,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from protocol.amounts.money import CURRENCY_EXPONENTS
 from protocol.amounts.quantity import UNIT_CODES
 from protocol.errors import RecordVoid
-from protocol.fields import AmountMinor, Attributes, Currency, Hash, ObjectId, Text, Title
+from protocol.fields import AmountMinor, Attributes, Hash, ObjectId, Text, Title
 from protocol.lanes.kind import Change, Entry, Put, Reader, RecordKind, Tables, require
 from protocol.lanes.market.shops import verify_keeper
 from protocol.limits import BASIS_POINTS, IMAGES_MAX, QUANTITY_SCALE_MAX
@@ -17,11 +18,16 @@ from protocol.log.record import Body
 Availability = Literal["in_stock", "limited", "on_demand", "out_of_stock"]
 Fulfilment = Literal["delivery", "onsite", "pickup", "ship"]
 
+_FULFILMENTS = get_args(Fulfilment)
+_SORTED_FULFILMENTS = frozenset(
+    chosen for count in range(1, len(_FULFILMENTS) + 1) for chosen in combinations(_FULFILMENTS, count)
+)
+
 
 class FixedPrice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one whole unit costs, tax included, in minor units."""
 
-    currency: Currency
+    currency: str
     amount_minor: AmountMinor
 
     def __post_init__(self) -> None:
@@ -68,7 +74,7 @@ class ListingPublished(Body, frozen=True, kw_only=True):
         """The unit is one of ours; ways of fulfilment are sorted, each once."""
         if self.unit_code not in UNIT_CODES:
             raise ValueError(f"unit code {self.unit_code} is not in the table")
-        if self.fulfilment != sorted(set(self.fulfilment)):
+        if tuple(self.fulfilment) not in _SORTED_FULFILMENTS:
             raise ValueError("fulfilment must be sorted, each once")
 
 
