@@ -1,8 +1,9 @@
 """What is stored and not folded yet, and the steps that fold it: charters first, then the rest.
 
 A lane whose next entry stands under a charter size that is not here stalls; it is tried again when that
-charter has grown. The listings that changed are indexed for search when nothing is left to fold and the shop
-has a quiet moment; where it never has, some of them every few seconds.
+charter has grown. Much at once is stored first and folded after, because storing is what makes it safe. The
+listings that changed are indexed for search when nothing is left to fold and the shop has a quiet moment; where
+it never has, some of them every few seconds.
 """
 
 import time
@@ -17,6 +18,9 @@ from storage.views.indexing import index_some
 
 SLICE_ENTRIES = 2_048
 INDEX_LISTINGS = 512
+BULK_ENTRIES = 1_024  # more than this of one lane waits until no more of it comes
+BULK_QUIET_SECONDS = 0.03
+BULK_SECONDS_MAX = 1.0  # then one slice is folded all the same
 QUIET_SECONDS = 0.1  # since the last own record, before search is given its turn
 UNQUIET_SECONDS_MAX = 2.0  # then it takes one
 _PLACE_ORDER = {
@@ -45,14 +49,18 @@ class Backlog:
         self._stalled: dict[bytes, dict[Place, int]] = {}
         self._stored_now: dict[Place, int] = {}
         self._is_unindexed = True
+        self._bulky: set[Place] = set()
+        self._fold_at = self._fold_by = 0.0
         self._quiet_at = self._index_by = 0.0
         self.void_count = 0
 
     @property
     def seconds_to_step(self) -> float | None:
         """How long until `step` has something to do; None where nothing waits."""
-        if self._ready:
+        if self._ready.keys() - self._bulky:
             return 0.0
+        if self._ready:
+            return max(0.0, min(self._fold_at, self._fold_by) - time.monotonic())
         if not self._is_unindexed:
             return None
         return max(0.0, min(self._quiet_at, self._index_by) - time.monotonic())
@@ -73,6 +81,9 @@ class Backlog:
     def note_stored(self, lane: Lane, epoch: int, size: int) -> None:
         """Say that entries of another community are stored up to `size`, in the open transaction."""
         self._stored_now[lane, epoch] = size
+        folded_epoch, folded_size = self._fold.folded_size(lane)
+        if size - (folded_size if epoch == folded_epoch else 0) > BULK_ENTRIES:
+            self._bulky.add((lane, epoch))
 
     def begin_group(self) -> None:
         """Forget what an undone transaction has noted."""
@@ -80,6 +91,11 @@ class Backlog:
 
     def end_group(self) -> frozenset[bytes]:
         """After the commit: what was noted is ready; return whose lanes grew."""
+        if self._bulky.intersection(self._stored_now):
+            now = time.monotonic()
+            if not self._ready:
+                self._fold_by = now + BULK_SECONDS_MAX
+            self._fold_at = now + BULK_QUIET_SECONDS
         self._ready.update(self._stored_now)
         stored = frozenset(lane.community for lane, _ in self._stored_now)
         self._stored_now.clear()
@@ -101,10 +117,12 @@ class Backlog:
 
     def step(self) -> bool:
         """Fold one slice, or index one; return whether anything was done."""
-        if self._ready:
-            return self._fold_slice(min(self._ready, key=_by_urgency))
         if self.seconds_to_step != 0.0:
             return False
+        if self._ready:
+            self._fold_by = time.monotonic() + BULK_SECONDS_MAX
+            urgent = self._ready.keys() - self._bulky
+            return self._fold_slice(min(urgent or self._ready, key=_by_urgency))
         with self._store.write() as connection, self._state.within(connection):
             indexed = index_some(connection, self._state, INDEX_LISTINGS)
         self._is_unindexed = indexed == INDEX_LISTINGS
@@ -129,6 +147,8 @@ class Backlog:
             self._stalled.setdefault(lane.community, {})[place] = size
         elif start + folded.consumed < size:
             self._ready[place] = size
+        else:
+            self._bulky.discard(place)
         if lane.name == CHARTER and folded.consumed:
             for waiting, known_size in self._stalled.pop(lane.community, {}).items():
                 # more of it may have been stored since it stalled
