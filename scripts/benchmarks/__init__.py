@@ -1,0 +1,1 @@
+"""What `scripts/bench` measures, one module a figure; `mix` says of what records. See the README."""
