@@ -120,6 +120,10 @@ SENTENCES: Mapping[str, str] = {
     "demo_folder_used": "The folder for the demo holds something already. Name a new one, or empty it.",
     "demo_sabotage_missed": "The audit did not name what the demo had falsified. Report this: an audit must "
     "find it.",
+    "replay_malformed": "A file of the orders to be replayed cannot be read. Correct the file and the line that "
+    "are named.",
+    "replay_differs": "The audited totals are not those of the orders that were replayed. Report this: not one "
+    "cent may be lost.",
     # the command line
     "usage_refused": "The command is not written as it has to be. See --help of this command.",
 }
@@ -172,7 +176,7 @@ _STATUS_WORLD = 503
 _STATUS_BUG = 500
 _UNREACHABLE_CODES = frozenset({"node_not_running", "node_silent", "node_answer_malformed"})
 _ENVIRONMENT_CODES = frozenset({"setting_unknown", "setting_refused", "setting_twice", "settings_malformed"})
-_UNREADABLE_CODES = frozenset({"usage_refused", "file_missing", "words_refused"})
+_UNREADABLE_CODES = frozenset({"usage_refused", "file_missing", "replay_malformed", "words_refused"})
 
 _SYSTEM_CODES = {
     errno.ENOSPC: "disk_full",

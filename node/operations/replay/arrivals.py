@@ -1,6 +1,7 @@
 """Which records of other communities a node has folded, as its `/status` says, and who waits for which.
 
-One question a round answers everybody who waits, however many orders are under way.
+One question a round answers everybody who waits. The more wait, the longer the round: what they say next then
+comes in one burst, which a node syncs, signs and passes on as one.
 
     async with watched_arrivals(village.communities) as arrivals:
         await arrivals[seller.id].of(placed["record"])
@@ -16,7 +17,9 @@ from typing import Any
 
 from node.operations.demo.village import Community
 
-POLL_SECONDS = 0.1
+ROUND_SECONDS_MIN = 0.1
+ROUND_SECONDS_MAX = 1.0
+ROUND_SECONDS_PER_WAITER = 0.01
 
 Lane = tuple[str, str, int]
 """Community, lane and epoch."""
@@ -57,9 +60,11 @@ class Arrivals:
                 raise
             for lane in status["lanes"]:
                 self._note((lane["community"], lane["lane"], lane["epoch"]), lane["folded_size"])
-            if not any(self._waiters.values()):
+            waiting = sum(map(len, self._waiters.values()))
+            if not waiting:
                 self._is_awaited.clear()
-            await asyncio.sleep(POLL_SECONDS)
+            round_seconds = ROUND_SECONDS_MIN + waiting * ROUND_SECONDS_PER_WAITER
+            await asyncio.sleep(min(round_seconds, ROUND_SECONDS_MAX))
 
     def _note(self, lane: Lane, folded_size: int) -> None:
         self._folded_sizes[lane] = folded_size
