@@ -26,6 +26,14 @@ _PAGE_BYTES = 16_384
 _FILTER_SLOTS = 2**23
 _READ_ROWS = 1_000
 
+_CREATE = "CREATE TABLE {table} (hash INTEGER, key BLOB, value BLOB)"
+_CREATE_INDEX = "CREATE INDEX {table}_by_hash ON {table} (hash)"
+_INSERT = "INSERT INTO {table} VALUES (?, ?, ?)"
+_SELECT = "SELECT rowid, key, value FROM {table} WHERE hash = ?"
+_SELECT_ALL = "SELECT key, value FROM {table}"
+_UPDATE = "UPDATE {table} SET value = ? WHERE rowid = ?"
+_DELETE = "DELETE FROM {table} WHERE rowid = ?"
+
 _UNKNOWN = object()
 _encode = (
     msgspec.msgpack.Encoder().encode
@@ -126,8 +134,8 @@ class _Disk:
         for pragma in (f"page_size={_PAGE_BYTES}", f"cache_size=-{_PAGE_CACHE_KIB}", *pragmas):
             self._connection.execute(f"PRAGMA {pragma}")
         for name in TABLES:
-            self._connection.execute(f'CREATE TABLE "{name}" (hash INTEGER, key BLOB, value BLOB)')
-            self._connection.execute(f'CREATE INDEX "{name} by hash" ON "{name}" (hash)')
+            self._connection.execute(_about(name, _CREATE))
+            self._connection.execute(_about(name, _CREATE_INDEX))
         self._connection.execute("BEGIN")  # never committed: nothing here outlives the process
         self._filter = bytearray(_FILTER_SLOTS)
         structs = {**TABLES, **KEPT}
@@ -157,12 +165,12 @@ class _Disk:
                 new[place[0]].append((place_hash, _encode(place[1]), _encoded(place[0], value)))
         for table, added in new.items():
             added.sort()  # neighbours share pages of the index
-            self._connection.executemany(f'INSERT INTO "{table}" VALUES (?, ?, ?)', added)  # noqa: S608  ours
+            self._connection.executemany(_about(table, _INSERT), added)
         return set(new)
 
     def items(self, table: str, brief: type[msgspec.Struct] | None) -> Iterator[tuple[Any, Any]]:
         decode = msgspec.msgpack.Decoder(brief).decode if brief else self._decoders[table]
-        rows = self._connection.execute(f'SELECT key, value FROM "{table}"')  # noqa: S608
+        rows = self._connection.execute(_about(table, _SELECT_ALL))
         while page := rows.fetchmany(_READ_ROWS):
             for key, value in page:
                 yield _decode_key(key), decode(value)
@@ -173,17 +181,15 @@ class _Disk:
         if found is None:
             return False
         if value is None:
-            self._connection.execute(f'DELETE FROM "{place[0]}" WHERE rowid = ?', found[:1])  # noqa: S608
+            self._connection.execute(_about(place[0], _DELETE), found[:1])
         else:
-            change = f'UPDATE "{place[0]}" SET value = ? WHERE rowid = ?'  # noqa: S608
-            self._connection.execute(change, (_encoded(place[0], value), found[0]))
+            self._connection.execute(_about(place[0], _UPDATE), (_encoded(place[0], value), found[0]))
         return True
 
     def _find(self, place: _Place) -> tuple[int, bytes] | None:
         """Return row number and value."""
         key = _encode(place[1])
-        question = f'SELECT rowid, key, value FROM "{place[0]}" WHERE hash = ?'  # noqa: S608
-        for rowid, found, value in self._connection.execute(question, (hash(place),)):
+        for rowid, found, value in self._connection.execute(_about(place[0], _SELECT), (hash(place),)):
             if found == key:
                 return rowid, value
         return None
@@ -192,3 +198,8 @@ class _Disk:
 def _encoded(table: str, value: Any) -> bytes:
     kept = KEPT.get(table)
     return _encode(kept.of(value) if kept else value)
+
+
+def _about(table: str, statement: str) -> str:
+    """The statement for one of our tables, whose names are not SQL's."""
+    return statement.format(table=f"state_{table}")

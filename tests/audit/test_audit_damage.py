@@ -72,7 +72,7 @@ def test_a_flipped_byte_in_entries_is_named_to_the_record(
     place = sum(2 + len(entry) for entry in entries[:100]) + 2 + 40
     report = audit(bundle.flipped(path, place))
     assert [(f.code, f.path, f.place.index) for f in report.findings] == [("entries_damaged", path, 356)]
-    assert report.findings[0].rule == "6"
+    assert report.findings[0].rule == "6.5"
     assert report.findings[0].place.lane == MARKET
 
 

@@ -18,6 +18,7 @@ from protocol.errors import AuditError
 from protocol.lanes.kind import LANE_NAMES
 from protocol.log.origin import Origin
 from protocol.log.tiles import entry_bundle_path, tile_path
+from tests.worked_examples import worked_text
 
 COMMUNITY = bytes(range(32))
 ID = "aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypq"
@@ -38,9 +39,8 @@ def test_paths_are_those_of_http() -> None:
     origin = Origin(COMMUNITY, "market/food", 0)
     assert checkpoint_path(origin) == f"lanes/{ID}/0/market/food/checkpoint"
     assert successor_path(COMMUNITY, 3) == f"lanes/{ID}/successor/3"
-    assert format_index({origin: 7, Origin(COMMUNITY, "charter", 0): 12}).decode() == (
-        f"{ID}/0/charter 12\n{ID}/0/market/food 7\n"
-    )
+    lanes = {origin: 7, Origin(COMMUNITY, "charter", 0): 12, Origin(COMMUNITY, "trade", 0): 300}
+    assert format_index(lanes).decode() == worked_text("bundle-index")
 
 
 @settings(max_examples=50, deadline=None)
