@@ -10,6 +10,7 @@ A store numbers the changes of its heads under a random instance id, new after a
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from protocol.errors import SessionError
 from protocol.exchange.frames import NO_INSTANCE, Heads, HeadsSince
@@ -17,6 +18,8 @@ from protocol.limits import HEADS_PAGE_BYTES_MAX, HEADS_PAGE_MAX
 from protocol.log.checkpoint import Checkpoint, parse_checkpoint
 from protocol.log.note import parse_note
 from protocol.log.origin import Origin, parse_origin
+
+_OFFERS_REMEMBERED = 64  # every neighbour states the same head, one soon after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def make_heads_page(
     return Heads(question.number, instance, newest, False, tuple(notes))
 
 
+@lru_cache(maxsize=_OFFERS_REMEMBERED)
 def read_offer(note: bytes) -> OfferedHead:
     """Return what a note offers; raise `LogError` or `IdentityError` where it is no checkpoint of a lane."""
     checkpoint = parse_checkpoint(parse_note(note).text)
