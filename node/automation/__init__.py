@@ -12,13 +12,14 @@ from typing import Self
 
 from node.automation.chores import do_chores, find_chores
 from node.automation.desk import Desk
-from node.automation.statements import state_lanes_daily
+from node.automation.statements import DailyStatement
 from node.core import Node
 from node.errors import NodeError
 from node.writer.lane_writer import Advance
 from storage.errors import StorageError
 
 STATEMENT_CHECK_SECONDS = 3_600.0
+BURST_SECONDS = 0.03  # what comes shortly after each other is worked off, signed and passed on as one
 log = logging.getLogger("wildgrass.automation")
 
 
@@ -29,6 +30,7 @@ class Automation:
         """Take the node; nothing happens before the context is entered."""
         self._node = node
         self._desk = Desk(node)
+        self._statement = DailyStatement(node)
         self._has_chores = asyncio.Event()
         self._has_orders = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -63,6 +65,7 @@ class Automation:
                 # Not wait_for: that of Python 3.11 loses a cancellation that comes together with the event.
                 async with asyncio.timeout(STATEMENT_CHECK_SECONDS):
                     await has_work.wait()
+            await asyncio.sleep(BURST_SECONDS)
             has_work.clear()
             try:
                 await work()
@@ -77,4 +80,4 @@ class Automation:
         chores = await self._node.read(lambda read: find_chores(read, self._node.community))
         if chores:
             await self._node.write(lambda transaction: do_chores(transaction, chores))
-        await state_lanes_daily(self._node)
+        await self._statement.state()

@@ -12,11 +12,24 @@ from storage.views.reading import StateReader
 DAY_MS = 86_400_000
 
 
-async def state_lanes_daily(node: Node) -> None:
-    """State all lanes where the newest statement is a day old, or missing, and some lane has grown since."""
-    now_ms = node.clock.now()
-    if await node.read(lambda read: _is_due(read, node.community, node.vault.epoch, now_ms)):
-        await node.write(_state_lanes)
+class DailyStatement:
+    """Knows when the next one is due, so that the store is not asked at every turn."""
+
+    def __init__(self, node: Node) -> None:
+        """Take the node; what it stated before is found in the store."""
+        self._node = node
+        self._due_ms = 0
+
+    async def state(self) -> None:
+        """State all lanes where the newest statement is a day old, or missing, and some lane has grown since."""
+        node = self._node
+        now_ms = node.clock.now()
+        if now_ms < self._due_ms:
+            return
+        newest_ms, has_grown = await node.read(lambda read: _newest(read, node.community, node.vault.epoch))
+        self._due_ms = newest_ms + DAY_MS
+        if now_ms >= self._due_ms and has_grown:
+            await node.write(_state_lanes)
 
 
 def _state_lanes(transaction: Transaction) -> None:
@@ -25,10 +38,11 @@ def _state_lanes(transaction: Transaction) -> None:
         transaction.say(CHARTER, LanesStated(lanes=statements))
 
 
-def _is_due(read: StateReader, community: bytes, epoch: int, now_ms: int) -> bool:
+def _newest(read: StateReader, community: bytes, epoch: int) -> tuple[int, bool]:
+    """Return the time of the newest statement, 0 without one, and whether a lane has grown since."""
     stated = {lane: read.get("lanes_stated", (community, epoch, lane)) for lane in LANE_NAMES}
     newest_ms = max((known.time_ms for known in stated.values() if known is not None), default=0)
-    return now_ms - newest_ms >= DAY_MS and any(
+    return newest_ms, any(
         _has_grown(read, community, lane, known) for lane, known in stated.items() if lane != CHARTER
     )
 
