@@ -60,7 +60,7 @@ def resident_mib(pid: int) -> float:
 
 
 def peak_resident_mib(pid: int) -> float:
-    """Return the most memory that a process ever held resident, in MiB."""
+    """Return the most memory that a process ever held resident, in MiB; 0 where it has just ended."""
     return _number(f"/proc/{pid}/status", "VmHWM:") / 1_024
 
 
@@ -71,4 +71,4 @@ def written_mib(pid: int) -> float:
 
 def _number(file: str, name: str) -> int:
     lines = Path(file).read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)

@@ -1,7 +1,7 @@
 """Which records of other communities a node has folded, as its `/status` says, and who waits for which.
 
-One question a round answers everybody who waits. The more wait, the longer the round: what they say next then
-comes in one burst, which a node syncs, signs and passes on as one.
+Rounds are common to all nodes. The more wait, the longer a round: what they say next then comes in one burst,
+which a node syncs, signs and passes on as one.
 
     async with watched_arrivals(village.communities) as arrivals:
         await arrivals[seller.id].of(placed["record"])
@@ -9,17 +9,18 @@ comes in one burst, which a node syncs, signs and passes on as one.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
+from node.operations.demo.api_client import together
 from node.operations.demo.village import Community
 
 ROUND_SECONDS_MIN = 0.1
-ROUND_SECONDS_MAX = 1.0
-ROUND_SECONDS_PER_WAITER = 0.01
+ROUND_SECONDS_MAX = 3.0
+ROUND_SECONDS_PER_WAITER = 0.003
 
 Lane = tuple[str, str, int]
 """Community, lane and epoch."""
@@ -31,12 +32,16 @@ class Arrivals:
     """What has arrived at one node."""
 
     def __init__(self, community: Community) -> None:
-        """Take the community whose node is asked; nothing is asked before somebody waits."""
+        """Take the community whose node is asked."""
         self._community = community
         self._folded_sizes: dict[Lane, int] = {}
         self._waiters: dict[Lane, list[_Waiter]] = defaultdict(list)
-        self._is_awaited = asyncio.Event()
         self._asked = count()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._waiters.values()))
 
     async def of(self, record: Mapping[str, Any]) -> None:
         """Wait until the node has folded a record, named by the place in the answer that it was written by."""
@@ -46,25 +51,13 @@ class Arrivals:
             return
         arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heappush(self._waiters[lane], (index, next(self._asked), arrived))
-        self._is_awaited.set()
         await arrived
 
-    async def watch(self) -> None:
-        """Ask as long as somebody waits. Runs until it is cancelled; a refusal goes to all who wait."""
-        while True:
-            await self._is_awaited.wait()
-            try:
-                status = await self._community.api.call("GET", "/status")
-            except Exception as error:
-                self._fail(error)
-                raise
-            for lane in status["lanes"]:
-                self._note((lane["community"], lane["lane"], lane["epoch"]), lane["folded_size"])
-            waiting = sum(map(len, self._waiters.values()))
-            if not waiting:
-                self._is_awaited.clear()
-            round_seconds = ROUND_SECONDS_MIN + waiting * ROUND_SECONDS_PER_WAITER
-            await asyncio.sleep(min(round_seconds, ROUND_SECONDS_MAX))
+    async def look(self) -> None:
+        """Ask the node, and tell those whose record has arrived."""
+        status = await self._community.api.call("GET", "/status")
+        for lane in status["lanes"]:
+            self._note((lane["community"], lane["lane"], lane["epoch"]), lane["folded_size"])
 
     def _note(self, lane: Lane, folded_size: int) -> None:
         self._folded_sizes[lane] = folded_size
@@ -74,21 +67,26 @@ class Arrivals:
             if not arrived.done():
                 arrived.set_result(None)
 
-    def _fail(self, error: Exception) -> None:
-        for waiters in self._waiters.values():
-            for _index, _asked, arrived in waiters:
-                if not arrived.done():
-                    arrived.set_exception(error)
-
 
 @asynccontextmanager
 async def watched_arrivals(communities: Sequence[Community]) -> AsyncIterator[Mapping[str, Arrivals]]:
-    """Yield what arrives at each community, by its id, and watch until the end of the context."""
+    """Yield what arrives at each community, by its id, and watch until the end of the context.
+
+    Where a node refuses to be asked, the context is cancelled and the refusal raised.
+    """
     arrivals = {community.id: Arrivals(community) for community in communities}
-    watching = [asyncio.create_task(watched.watch()) for watched in arrivals.values()]
     try:
-        yield arrivals
-    finally:
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(_watch(arrivals.values()))
+            yield arrivals
+            watching.cancel()
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
+
+
+async def _watch(arrivals: Collection[Arrivals]) -> None:
+    while True:
+        awaited = [watched for watched in arrivals if watched.waiting]
+        await together(watched.look() for watched in awaited)
+        waiting = sum(watched.waiting for watched in awaited)
+        await asyncio.sleep(min(ROUND_SECONDS_MIN + waiting * ROUND_SECONDS_PER_WAITER, ROUND_SECONDS_MAX))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from node.errors import ApiRefusal
+from node.errors import ApiRefusal, NodeError
 from node.operations.demo.village import Community, until
 from node.operations.replay.arrivals import Arrivals
 from node.operations.replay.market import TAX, Market
@@ -19,6 +19,7 @@ from protocol.identity.keys import to_base32
 
 ORDER_ID_BYTES = 16
 DETAILS_TRIES_MAX = 40
+DETAILS_SECONDS = 0.3
 DETAILS_SECONDS_MAX = 2.0
 
 _CODES = {"rejected": "unavailable", "cancelled": "source_cancelled", "refunded": "source_cancelled"}
@@ -85,9 +86,10 @@ class OrderLife:
         return record
 
     async def _accept(self, order_id: str) -> None:
-        """The sealed part of an order travels apart from its record, and may come later."""
-        wait_seconds = 0.1
+        """The sealed part of an order travels apart from its record, and comes a little later."""
+        wait_seconds = 0.0 if self.buyer is self.seller else DETAILS_SECONDS
         for _ in range(DETAILS_TRIES_MAX):
+            await asyncio.sleep(wait_seconds)
             try:
                 await self._sell(order_id, "acceptance")
             except ApiRefusal as refused:
@@ -95,9 +97,10 @@ class OrderLife:
                     raise
             else:
                 return
-            await asyncio.sleep(wait_seconds)
             wait_seconds = min(2 * wait_seconds, DETAILS_SECONDS_MAX)
-        await self._sell(order_id, "acceptance")
+        raise NodeError(
+            "demo_stalled", f"{self.seller.key}: the private part of an order of {self.buyer.key}"
+        )
 
     async def _deliver(self, order_id: str) -> None:
         """The seller's node completes an order by the buyer's receipt, and both post it, by themselves."""
