@@ -21,6 +21,7 @@ ORDER_ID_BYTES = 16
 DETAILS_TRIES_MAX = 40
 DETAILS_SECONDS = 0.3
 DETAILS_SECONDS_MAX = 2.0
+COMPLETION_SECONDS_MAX = 600.0  # thousands of orders are under way, and nodes complete them in their own time
 
 _CODES = {"rejected": "unavailable", "cancelled": "source_cancelled", "refunded": "source_cancelled"}
 
@@ -110,7 +111,11 @@ class OrderLife:
         await self.arrivals[self.buyer.id].of(fulfilled)
         await self.buyer.api.call("POST", f"/purchases/{order_id}/receipt")
         if self.order.ending == "refunded":
-            await until(partial(self._is_completed, order_id), f"{self.seller.key}: a completed order")
+            await until(
+                partial(self._is_completed, order_id),
+                f"{self.seller.key}: a completed order",
+                seconds_max=COMPLETION_SECONDS_MAX,
+            )
             nothing = [{"tax_class": TAX["tax_class"], "rate_bp": TAX["rate_bp"], "gross_minor": 0}]
             await self._sell(order_id, "refund", totals=nothing)
 
