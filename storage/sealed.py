@@ -6,6 +6,7 @@ They stand beside the lanes, and erasing one leaves the lane and its audit as th
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam
 
 from storage.errors import LogForked
 from storage.schema.facts import key_wraps, sealed_payloads
@@ -22,23 +23,20 @@ def put_sealed(connection: sa.Connection, commitment: bytes, ciphertext: bytes) 
     """Keep a payload. Equal bytes may come again; other bytes under one commitment raise `LogForked`."""
     known = sealed(connection, commitment)
     if known is None:
-        values = {"commitment": commitment, "ciphertext": ciphertext}
-        connection.execute(sa.insert(sealed_payloads), values)
+        connection.execute(_ADD, {"commitment": commitment, "ciphertext": ciphertext})
     elif known != ciphertext:
         raise LogForked(f"sealed payload {commitment.hex()}")
 
 
 def sealed(connection: sa.Connection, commitment: bytes) -> bytes | None:
     """Return the ciphertext behind a commitment, or None where it is not here, or erased."""
-    question = sa.select(sealed_payloads.c.ciphertext).where(sealed_payloads.c.commitment == commitment)
-    return connection.execute(question).scalar()
+    return connection.execute(_FIND, {"commitment": commitment}).scalar()
 
 
 def put_key_wrap(connection: sa.Connection, commitment: bytes, wrap: KeyWrap) -> None:
     """Keep a wrapped key; a reader's newer wrap replaces the older (wrapping is randomized)."""
-    this = (key_wraps.c.commitment == commitment) & (key_wraps.c.reader == wrap.reader)
-    connection.execute(sa.delete(key_wraps).where(this))
-    connection.execute(sa.insert(key_wraps).values(commitment=commitment, **wrap._asdict()))
+    connection.execute(_REMOVE_WRAP, {"for_commitment": commitment, "for_reader": wrap.reader})
+    connection.execute(_ADD_WRAP, {"commitment": commitment, **wrap._asdict()})
 
 
 def wraps_of(connection: sa.Connection, commitment: bytes) -> list[KeyWrap]:
@@ -53,10 +51,7 @@ def wraps_of(connection: sa.Connection, commitment: bytes) -> list[KeyWrap]:
 
 def wrap_for(connection: sa.Connection, commitment: bytes, reader: bytes) -> bytes | None:
     """Return the key of a payload wrapped for one reader."""
-    question = sa.select(key_wraps.c.wrapped).where(
-        key_wraps.c.commitment == commitment, key_wraps.c.reader == reader
-    )
-    return connection.execute(question).scalar()
+    return connection.execute(_FIND_WRAP, {"for_commitment": commitment, "for_reader": reader}).scalar()
 
 
 def erase_sealed(connection: sa.Connection, commitment: bytes) -> bool:
@@ -75,3 +70,15 @@ def erase_sealed(connection: sa.Connection, commitment: bytes) -> bool:
     if overwrite:
         connection.exec_driver_sql("PRAGMA secure_delete=OFF")
     return payloads + wraps > 0
+
+
+# Built once: every order asks for each of its parts, and building a question costs more than its answer.
+_ONE_WRAP = (
+    key_wraps.c.commitment == bindparam("for_commitment"),
+    key_wraps.c.reader == bindparam("for_reader"),
+)
+_ADD = sa.insert(sealed_payloads)
+_FIND = sa.select(sealed_payloads.c.ciphertext).where(sealed_payloads.c.commitment == bindparam("commitment"))
+_ADD_WRAP = sa.insert(key_wraps)
+_FIND_WRAP = sa.select(key_wraps.c.wrapped).where(*_ONE_WRAP)
+_REMOVE_WRAP = sa.delete(key_wraps).where(*_ONE_WRAP)

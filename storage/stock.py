@@ -7,6 +7,7 @@ of the listing's quantity. A listing without a row here is not counted.
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam
 
 from storage.errors import StorageError
 from storage.schema.facts import stock
@@ -33,9 +34,13 @@ def set_on_hand(connection: sa.Connection, listing_key: str, steps: int) -> None
 
 def stock_of(connection: sa.Connection, listing_key: str) -> Stock | None:
     """Return the stock of a listing, or None where none is counted."""
-    question = sa.select(stock.c.on_hand, stock.c.committed).where(stock.c.listing_key == listing_key)
-    row = connection.execute(question).one_or_none()
+    row = connection.execute(_FIND, {"listing_key": listing_key}).one_or_none()
     return None if row is None else Stock(*row)
+
+
+def is_stock_counted(connection: sa.Connection) -> bool:
+    """Return whether the stock of any listing is counted."""
+    return connection.execute(_ANY).first() is not None
 
 
 def commit_stock(connection: sa.Connection, listing_key: str, steps: int) -> None:
@@ -77,3 +82,7 @@ def _move(
     if known is None:
         raise StorageError("stock_unknown", listing_key)
     raise StorageError(code, f"{listing_key}: {known.on_hand} on hand, {known.committed} committed")
+
+
+_FIND = sa.select(stock.c.on_hand, stock.c.committed).where(stock.c.listing_key == bindparam("listing_key"))
+_ANY = sa.select(stock.c.on_hand).limit(1)

@@ -34,7 +34,7 @@ from protocol.lanes.trade.orders import (
 )
 from protocol.limits import TAKES_MAX
 from storage.errors import StorageError
-from storage.stock import commit_stock, release_stock, ship_stock, stock_of
+from storage.stock import commit_stock, is_stock_counted, release_stock, ship_stock, stock_of
 from storage.views.indexing import listing_text_key
 
 
@@ -223,6 +223,8 @@ def _move_stock(
     move: Callable[[sa.Connection, str, int], None],
 ) -> None:
     """Move the promised stock of an order; lines that were erased say nothing of stock any more."""
+    if not is_stock_counted(transaction.connection):
+        return
     opened = open_order(transaction.connection, placement.placed, node.vault.sealing)
     for key, steps in _counted_steps(transaction, opened.lines or ()).items():
         move(transaction.connection, key, steps)
