@@ -358,7 +358,7 @@ class Fold:
         except ProtocolError as error:
             self._note_void(entry.position, entry.record.record_id, error, folded)
             return True
-        queue = self._subject_queue(kind, entry)
+        queue = self._subject_queue(kind, entry) if kind.subject else None
         if queue is not None and first_of(self._state, queue) is not None:
             self._note_pending(entry, None, folded)
             enqueue(self._state, queue, entry.position)
@@ -400,7 +400,7 @@ class Fold:
         is_open = opened is not None and opened.epoch == position.epoch
         if not is_open and kind.name not in OPENING_KINDS:
             raise RecordVoid("lane_not_opened")
-        if self._checks_authors:
+        if entry.record.author is not None and self._checks_authors:
             verify_author(self._state, entry, kind.member_role)
 
     def _wake(self, position: Position, folded: Folded) -> None:

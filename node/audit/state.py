@@ -23,7 +23,7 @@ from protocol.lanes.kind import Key, Position
 ROWS_HELD = 4_096
 _PAGE_CACHE_KIB = 8_192
 _PAGE_BYTES = 16_384
-_FILTER_SLOTS = 2**23
+FILTER_SLOTS = 2**23
 _READ_ROWS = 1_000
 
 _CREATE = "CREATE TABLE {table} (hash INTEGER, key BLOB, value BLOB)"
@@ -74,7 +74,7 @@ class SpillingState:
         if value is not _UNKNOWN:
             return value
         assert self._disk is not None
-        if not self._disk.may_have(place):
+        if not self._disk.filter[hash(place) % FILTER_SLOTS]:
             return None
         if len(self._read) >= 2 * self._rows_held:
             self._read.clear()
@@ -137,16 +137,13 @@ class _Disk:
             self._connection.execute(_about(name, _CREATE))
             self._connection.execute(_about(name, _CREATE_INDEX))
         self._connection.execute("BEGIN")  # never committed: nothing here outlives the process
-        self._filter = bytearray(_FILTER_SLOTS)
+        self.filter = bytearray(FILTER_SLOTS)
         structs = {**TABLES, **KEPT}
         self._decoders = {name: msgspec.msgpack.Decoder(struct).decode for name, struct in structs.items()}
 
     def close(self) -> None:
         self._connection.close()
         self._folder.cleanup()
-
-    def may_have(self, place: _Place) -> int:
-        return self._filter[hash(place) % _FILTER_SLOTS]
 
     def get(self, place: _Place) -> Any:
         found = self._find(place)
@@ -155,13 +152,13 @@ class _Disk:
     def write(self, rows: dict[_Place, Any]) -> set[str]:
         """Write what changed (None: take it out), and return the tables that were written to."""
         new: dict[str, list[tuple[int, bytes, bytes]]] = defaultdict(list)
-        known = self._filter
+        known = self.filter
         for place, value in rows.items():
             place_hash = hash(place)
-            if known[place_hash % _FILTER_SLOTS] and self._replace(place, value):
+            if known[place_hash % FILTER_SLOTS] and self._replace(place, value):
                 continue
             if value is not None:
-                known[place_hash % _FILTER_SLOTS] = 1
+                known[place_hash % FILTER_SLOTS] = 1
                 new[place[0]].append((place_hash, _encode(place[1]), _encoded(place[0], value)))
         for table, added in new.items():
             added.sort()  # neighbours share pages of the index

@@ -9,10 +9,9 @@ which scans the untyped value and knows which code to refuse it with. A test hol
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec.structs import astuple
 
 from protocol.encoding import decode, encode
 from protocol.errors import EncodingError, ProtocolError, RecordVoid
@@ -25,8 +24,11 @@ from protocol.limits import (
 from protocol.log.merkle import leaf_hash
 
 FORMAT = 1
+_Count = Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
 MEMBER_SIGNATURE_DOMAIN = b"wildgrass/v1/member-record\n"
 _RECORD_LENGTH = 7
+_KIND_START = 3  # after the bytes of the array, of the format, and of a short text's length
+_SHORT_TEXT_MAX = 31
 
 
 class Body(
@@ -69,19 +71,38 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class BodyType:
-    """A body struct with its compiled decoder, and whether attributes have to be looked at."""
+    """The body struct of one kind, the decoder of a whole record of it, and whether it may have attributes."""
 
-    __slots__ = ("decode", "has_attributes", "struct")
+    __slots__ = ("decode_whole", "has_attributes", "struct")
 
     def __init__(self, struct: type[Body]) -> None:
         """Take the struct of one kind."""
         self.struct = struct
-        self.decode: Callable[[msgspec.Raw | bytes], Body] = msgspec.msgpack.Decoder(struct).decode
+        self.decode_whole: Callable[[bytes], Any] = msgspec.msgpack.Decoder(_whole_record(struct)).decode
         self.has_attributes = "attributes" in struct.__struct_fields__
 
 
+def _whole_record(body: type[Body]) -> type[msgspec.Struct]:
+    """Return the seven elements with this body, each in its bounds."""
+    return msgspec.defstruct(
+        f"{body.__name__}Record",
+        [
+            ("format", Literal[1]),
+            ("kind", str),
+            ("time_ms", _Count),
+            ("charter_size", _Count),
+            ("author", bytes | None),
+            ("body", body),
+            ("signature", bytes | None),
+        ],
+        array_like=True,
+        frozen=True,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+
+
 _NO_BASE64 = (bytes,)  # else `convert` reads text as the base64 of bytes
-_decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
 
 
 def encode_record(
@@ -127,40 +148,40 @@ def member_message(
 
 
 def _decode_quickly(raw: bytes, body_types: Mapping[str, BodyType], record_id: bytes | None) -> Record | None:
-    if len(raw) > RECORD_BYTES_MAX:
+    """Take the kind from where it stands in a canonical record; that it is one, encoding again will show."""
+    if not _KIND_START < len(raw) <= RECORD_BYTES_MAX:
         return None
     try:
-        fields = astuple(_decode_envelope(raw))
-        _, kind, time_ms, charter_size, author, body_raw, signature = fields
-        body_type = body_types.get(kind)
-        if body_type is None or not _is_envelope_legal(*fields):
+        kind_end = _KIND_START + (raw[_KIND_START - 1] & _SHORT_TEXT_MAX)
+        body_type = body_types.get(raw[_KIND_START:kind_end].decode())
+        if body_type is None:
             return None
-        body = body_type.decode(body_raw)
-        if body_type.has_attributes:
-            _check_attributes(body)  # before encoding, which knows text keys only
-        if encode((FORMAT, kind, time_ms, charter_size, author, body, signature)) != raw:
+        whole = body_type.decode_whole(raw)
+        if body_type.has_attributes and whole.body.attributes is not msgspec.UNSET:
+            _check_attributes(whole.body)  # before encoding, which knows text keys only
+        if encode(whole) != raw or (whole.author is None) != (whole.signature is None):
             return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ProtocolError):
         return None  # a body nested by the thousand exhausts msgspec, not the scan of the slow way
-    return Record(kind, time_ms, charter_size, author, body, signature, record_id or leaf_hash(raw), raw)
+    return Record(
+        whole.kind,
+        whole.time_ms,
+        whole.charter_size,
+        whole.author,
+        whole.body,
+        whole.signature,
+        record_id or leaf_hash(raw),
+        raw,
+    )
 
 
-def _is_envelope_legal(
-    format_number: int,
-    kind: str,
-    time_ms: int,
-    charter_size: int,
-    author: bytes | None,
-    _: msgspec.Raw,
-    signature: bytes | None,
-) -> bool:
+def _is_envelope_legal(envelope: Envelope) -> bool:
     return (
-        format_number == FORMAT
-        and len(kind) <= KIND_BYTES_MAX
-        and (kind.isascii() or len(kind.encode()) <= KIND_BYTES_MAX)
-        and 0 <= time_ms <= INTEGER_MAX
-        and 0 <= charter_size <= INTEGER_MAX
-        and (author is None) == (signature is None)
+        envelope.format == FORMAT
+        and len(envelope.kind.encode()) <= KIND_BYTES_MAX
+        and 0 <= envelope.time_ms <= INTEGER_MAX
+        and 0 <= envelope.charter_size <= INTEGER_MAX
+        and (envelope.author is None) == (envelope.signature is None)
     )
 
 
@@ -176,7 +197,7 @@ def _decode_slowly(raw: bytes, body_types: Mapping[str, BodyType]) -> Record:
         envelope = msgspec.convert([*value[:5], msgspec.Raw(), value[6]], Envelope, builtin_types=_NO_BASE64)
     except msgspec.ValidationError as error:
         raise RecordVoid("record_shape", str(error)) from error
-    if not _is_envelope_legal(*astuple(envelope)):
+    if not _is_envelope_legal(envelope):
         raise RecordVoid("record_shape", "a field of the record is out of bounds")
     return Record(
         envelope.kind,
