@@ -88,8 +88,8 @@ def test_the_audit_names_a_flipped_byte_by_its_tile_and_a_lie_by_the_split_rule(
     assert process.returncode == 1, said
     findings = [line.strip() for line in output.splitlines() if ", PROTOCOL.md " in line]
     assert findings == [
-        "tile_damaged, PROTOCOL.md 6",
-        "entries_damaged, PROTOCOL.md 6",
+        "tile_damaged, PROTOCOL.md 6.2",
+        "entries_damaged, PROTOCOL.md 6.5",
         "posting_mismatch, PROTOCOL.md 12.6",
     ]
     assert "/0/trade/tile/0/000.p/" in output
