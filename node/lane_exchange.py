@@ -50,7 +50,7 @@ from storage.heads import Head, HeadStore
 from storage.lanes import LaneStore
 from storage.peers import peer_of
 from storage.remembered import forget_remembered, remember_head, remembered_head
-from storage.sealed import sealed, wrap_for
+from storage.sealed import sealed_for
 from storage.views.reading import StateReader
 
 FOLLOWED = "followed"
@@ -243,10 +243,10 @@ def _sealed(read: StateReader, reader: bytes, request: SealedGet) -> Answer:
     objects: list[SealedObject] = []
     room = SEALED_BYTES_MAX
     for commitment in request.commitments if community else ():
-        wrapped = wrap_for(read.connection, commitment, community.genesis.sealing_key)
-        ciphertext = sealed(read.connection, commitment) if wrapped else None
-        if wrapped is None or ciphertext is None or len(ciphertext) > room:
+        found = sealed_for(read.connection, commitment, community.genesis.sealing_key)
+        if found is None or len(found[0]) > room:
             continue
+        ciphertext, wrapped = found
         room -= len(ciphertext)
         key = WrappedKey(community.genesis.sealing_key, wrapped)
         objects.append(SealedObject(commitment, ciphertext, (key,)))

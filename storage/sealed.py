@@ -3,6 +3,7 @@
 They stand beside the lanes, and erasing one leaves the lane and its audit as they are.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -35,8 +36,7 @@ def sealed(connection: sa.Connection, commitment: bytes) -> bytes | None:
 
 def put_key_wrap(connection: sa.Connection, commitment: bytes, wrap: KeyWrap) -> None:
     """Keep a wrapped key; a reader's newer wrap replaces the older (wrapping is randomized)."""
-    connection.execute(_REMOVE_WRAP, {"for_commitment": commitment, "for_reader": wrap.reader})
-    connection.execute(_ADD_WRAP, {"commitment": commitment, **wrap._asdict()})
+    connection.execute(_put_wrap(connection.dialect.name), {"commitment": commitment, **wrap._asdict()})
 
 
 def wraps_of(connection: sa.Connection, commitment: bytes) -> list[KeyWrap]:
@@ -49,9 +49,10 @@ def wraps_of(connection: sa.Connection, commitment: bytes) -> list[KeyWrap]:
     return [KeyWrap(*row) for row in connection.execute(question)]
 
 
-def wrap_for(connection: sa.Connection, commitment: bytes, reader: bytes) -> bytes | None:
-    """Return the key of a payload wrapped for one reader."""
-    return connection.execute(_FIND_WRAP, {"for_commitment": commitment, "for_reader": reader}).scalar()
+def sealed_for(connection: sa.Connection, commitment: bytes, reader: bytes) -> tuple[bytes, bytes] | None:
+    """Return ciphertext and wrapped key of a payload for one reader, or None where either is not here."""
+    row = connection.execute(_FIND_BOTH, {"for_commitment": commitment, "for_reader": reader}).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 def erase_sealed(connection: sa.Connection, commitment: bytes) -> bool:
@@ -73,12 +74,23 @@ def erase_sealed(connection: sa.Connection, commitment: bytes) -> bool:
 
 
 # Built once: every order asks for each of its parts, and building a question costs more than its answer.
-_ONE_WRAP = (
-    key_wraps.c.commitment == bindparam("for_commitment"),
-    key_wraps.c.reader == bindparam("for_reader"),
-)
 _ADD = sa.insert(sealed_payloads)
 _FIND = sa.select(sealed_payloads.c.ciphertext).where(sealed_payloads.c.commitment == bindparam("commitment"))
-_ADD_WRAP = sa.insert(key_wraps)
-_FIND_WRAP = sa.select(key_wraps.c.wrapped).where(*_ONE_WRAP)
-_REMOVE_WRAP = sa.delete(key_wraps).where(*_ONE_WRAP)
+_FIND_BOTH = (
+    sa.select(sealed_payloads.c.ciphertext, key_wraps.c.wrapped)
+    .join(key_wraps, key_wraps.c.commitment == sealed_payloads.c.commitment)
+    .where(
+        sealed_payloads.c.commitment == bindparam("for_commitment"),
+        key_wraps.c.reader == bindparam("for_reader"),
+    )
+)
+
+
+@cache
+def _put_wrap(dialect: str) -> sa.Insert:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    insert = sqlite.insert(key_wraps) if dialect == "sqlite" else postgresql.insert(key_wraps)
+    return insert.on_conflict_do_update(
+        index_elements=["commitment", "reader"], set_={"wrapped": insert.excluded.wrapped}
+    )

@@ -20,7 +20,7 @@ from protocol.identity.sealing import (
 from protocol.lanes.trade.lines import BuyerDetails, OrderLine, open_details, open_line, verify_totals
 from protocol.lanes.trade.orders import OrderPlaced
 from protocol.log.record import Body
-from storage.sealed import KeyWrap, put_key_wrap, put_sealed, sealed, wrap_for
+from storage.sealed import KeyWrap, put_key_wrap, put_sealed, sealed_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ def missing_parts(connection: sa.Connection, placed: OrderPlaced, reader: bytes)
     return [
         promised
         for promised in (*placed.lines, placed.details)
-        if sealed(connection, promised) is None or wrap_for(connection, promised, reader) is None
+        if sealed_for(connection, promised, reader) is None
     ]
 
 
 def _open_part(connection: sa.Connection, promised: bytes, reader: ReaderKey) -> bytes | None:
-    ciphertext = sealed(connection, promised)
-    wrapped = wrap_for(connection, promised, reader.public)
-    if ciphertext is None or wrapped is None:
+    found = sealed_for(connection, promised, reader.public)
+    if found is None:
         return None
+    ciphertext, wrapped = found
     return open_sealed(ciphertext, unwrap_key(wrapped, promised, reader), promised)

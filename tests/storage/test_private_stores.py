@@ -19,7 +19,7 @@ from storage.sealed import (
     put_key_wrap,
     put_sealed,
     sealed,
-    wrap_for,
+    sealed_for,
     wraps_of,
 )
 from storage.settings import all_settings, put_setting, remove_setting, setting
@@ -42,8 +42,9 @@ def test_a_sealed_payload_is_kept_with_its_readers_until_erased(store: Store) ->
     with store.read() as connection:
         assert sealed(connection, b"one") == b"ciphertext"
         assert wraps_of(connection, b"one") == [KeyWrap(b"al", b"w"), KeyWrap(b"bo", b"new")]
-        assert wrap_for(connection, b"one", b"bo") == b"new"
-        assert wrap_for(connection, b"one", b"cy") is None
+        assert sealed_for(connection, b"one", b"bo") == (b"ciphertext", b"new")
+        assert sealed_for(connection, b"one", b"cy") is None
+        assert sealed_for(connection, b"two", b"bo") is None
     with store.write() as connection:
         assert erase_sealed(connection, b"one")
         assert not erase_sealed(connection, b"one")
