@@ -7,9 +7,9 @@ and the writer folds the lanes again. `storage/views` fills and asks the tables 
 
 import sqlalchemy as sa
 
-from storage.schema.columns import Bytes, Integer, PlainText
+from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 2
+VERSION = 3
 
 metadata = sa.MetaData()
 
@@ -24,7 +24,7 @@ state = sa.Table(  # what the fold's steps read and write, by key; with a rowid,
 search_documents = sa.Table(
     "search_documents",
     metadata,
-    sa.Column("document_number", Integer, primary_key=True, autoincrement=False),
+    sa.Column("document_number", RowNumber, primary_key=True, autoincrement=False),
     sa.Column("document_key", PlainText, nullable=False, unique=True),
     sa.Column("time_ms", Integer, nullable=False),
     sa.Column("words_hash", Bytes, nullable=False),
@@ -57,11 +57,11 @@ orders = sa.Table(  # one row an order, from `placement` and `deal`
     sa.Index("orders_by_buyer", "buyer", "placed_ms"),
 )
 
-search_queue = sa.Table(  # changed listings that the index has yet to look at
+search_queue = sa.Table(  # changed listings that the index has yet to look at; one may stand there twice
     "search_queue",
     metadata,
-    sa.Column("listing", Bytes, primary_key=True),
-    sqlite_with_rowid=False,
+    sa.Column("queue_number", RowNumber, primary_key=True),
+    sa.Column("listing", Bytes, nullable=False),
 )
 
 _SEARCH_TERMS = {

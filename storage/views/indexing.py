@@ -34,7 +34,7 @@ def index_some(connection: sa.Connection, state: StateStore, limit: int) -> int:
         clear_index(connection)
         queue_all_listings(connection)
     keys = take_listings(connection, limit)
-    for community, lane, listing_id in keys:
+    for community, lane, listing_id in dict.fromkeys(keys):
         listing: Listing = state.get("listing", (community, lane, listing_id))
         text_key = listing_text_key(community, lane, listing_id)  # type: ignore[arg-type]  # parts of a listing's key
         if listing.is_withdrawn:

@@ -1,7 +1,7 @@
 """Which listings the search index has yet to look at: written with the fold, emptied by the indexer.
 
 Search runs behind the fold, so that a backfill is not held up by tokenizing; how many rows wait here is its
-lag. A key is the fold's key of the listing, in canonical bytes.
+lag. A key is the fold's key of the listing, in canonical bytes; one that changes often may wait twice.
 """
 
 from collections.abc import Iterable
@@ -17,30 +17,26 @@ _KEY_BYTES_MAX = 256
 
 def queue_listings(connection: sa.Connection, keys: Iterable[Key]) -> None:
     """Note that these listings changed."""
-    values = sorted((encode(key),) for key in keys)  # neighbours share pages
-    if not values:
-        return
-    place = "?" if connection.dialect.name == "sqlite" else "%s"
-    connection.exec_driver_sql(
-        f"INSERT INTO search_queue (listing) VALUES ({place}) ON CONFLICT DO NOTHING",  # noqa: S608  no input
-        values,
-    )
+    values = [(encode(key),) for key in keys]
+    if values:
+        place = "?" if connection.dialect.name == "sqlite" else "%s"
+        connection.exec_driver_sql(f"INSERT INTO search_queue (listing) VALUES ({place})", values)  # noqa: S608  no input
 
 
 def queue_all_listings(connection: sa.Connection) -> None:
     """Note every listing that is known, for an index that is filled anew."""
     connection.exec_driver_sql(
         "INSERT INTO search_queue (listing) SELECT key FROM state WHERE table_name = 'listing'"
-        " ON CONFLICT DO NOTHING"
     )
 
 
 def take_listings(connection: sa.Connection, limit: int) -> list[Key]:
     """Take up to `limit` changed listings off the queue, in the transaction that indexes them."""
-    rows = list(connection.execute(sa.select(search_queue.c.listing).limit(limit)).scalars())
+    number = search_queue.c.queue_number
+    rows = connection.execute(sa.select(number, search_queue.c.listing).order_by(number).limit(limit)).all()
     if rows:
-        connection.execute(sa.delete(search_queue).where(search_queue.c.listing.in_(rows)))
-    return [tuple(decode(row, bytes_max=_KEY_BYTES_MAX)) for row in rows]
+        connection.execute(sa.delete(search_queue).where(number <= rows[-1].queue_number))
+    return [tuple(decode(row.listing, bytes_max=_KEY_BYTES_MAX)) for row in rows]
 
 
 def queued_count(connection: sa.Connection) -> int:
