@@ -27,6 +27,7 @@ GUARD_FILE = "guard.db"
 GUARD_SUFFIX = "_guard"
 
 _CACHE_KIB = 64
+_JOURNAL_PAGES = 100
 
 
 class Mark(NamedTuple):
@@ -148,7 +149,7 @@ def open_guard(where: str | Path) -> Guard:
 
 def _sqlite_guard(folder: Path) -> sa.Engine:
     check_folder(folder, make=True)
-    return sqlite_engine(folder / GUARD_FILE, cache_kib=_CACHE_KIB)
+    return sqlite_engine(folder / GUARD_FILE, cache_kib=_CACHE_KIB, journal_pages=_JOURNAL_PAGES)
 
 
 def _postgres_guard(where: str) -> sa.Engine:

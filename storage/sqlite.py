@@ -24,6 +24,9 @@ _BUSY_TIMEOUT_MS = 10_000
 _WRITER_CACHE_KIB = 8_192
 _READER_CACHE_KIB = 1_024
 _JOURNAL_BYTES_MAX = 16 * 1_048_576  # what a long backfill leaves behind of its journal
+_JOURNAL_PAGES = (
+    4_000  # as many bytes: a page that many commits change is copied back once, which spares flash
+)
 
 _CODES = {
     sqlite3.SQLITE_BUSY: "storage_busy",
@@ -53,7 +56,7 @@ def sqlite_refusal(error: BaseException | None) -> StorageError | None:
 
 def sqlite_engines(file: Path) -> tuple[sa.Engine, sa.Engine]:
     """Return the engine of the writer, one connection, and that of the readers, a few that cannot write."""
-    writer = sqlite_engine(file, cache_kib=_WRITER_CACHE_KIB)
+    writer = sqlite_engine(file, cache_kib=_WRITER_CACHE_KIB, journal_pages=_JOURNAL_PAGES)
     reader = _engine(file, connections=READERS_MAX, begin="BEGIN")
 
     @event.listens_for(reader, "connect")
@@ -67,8 +70,11 @@ def sqlite_engines(file: Path) -> tuple[sa.Engine, sa.Engine]:
     return writer, reader
 
 
-def sqlite_engine(file: Path, *, cache_kib: int) -> sa.Engine:
-    """Return an engine of one connection whose every commit is on the disk when it returns."""
+def sqlite_engine(file: Path, *, cache_kib: int, journal_pages: int) -> sa.Engine:
+    """Return an engine of one connection whose every commit is on the disk when it returns.
+
+    `journal_pages` are written to the journal before they are copied back.
+    """
     engine = _engine(file, connections=1, begin="BEGIN IMMEDIATE")
 
     @event.listens_for(engine, "connect")
@@ -82,6 +88,7 @@ def sqlite_engine(file: Path, *, cache_kib: int) -> sa.Engine:
         connection.execute(f"PRAGMA cache_size=-{cache_kib}")
         connection.execute("PRAGMA mmap_size=0")
         connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_BYTES_MAX}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={journal_pages}")
 
     return engine
 
