@@ -61,4 +61,4 @@ def _read_plain(descriptor: int, path: str, bytes_max: int) -> bytes:
     if status.st_size > bytes_max:
         raise AuditError("file_too_large", f"{path}: {status.st_size} bytes, at most {bytes_max}")
     with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
-        return file.read(bytes_max)
+        return file.read(status.st_size)  # asking for more would make room for more

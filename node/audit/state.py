@@ -50,6 +50,7 @@ class SpillingState:
         self._rows_held = rows_held
         self._changed: dict[_Place, Any] = {}
         self._read: dict[_Place, Any] = {}
+        self._tables: set[str] = set()  # tables that ever had a row
         self._spilled: set[str] = set()  # tables that have rows on disk
         self._disk: _Disk | None = None
 
@@ -64,6 +65,8 @@ class SpillingState:
 
     def get(self, table: str, key: Key) -> Any:
         """Return the struct at `key`, or None."""
+        if table not in self._tables:
+            return None
         place = (table, key)
         value = self._changed.get(place, _UNKNOWN)
         if value is not _UNKNOWN:
@@ -83,6 +86,7 @@ class SpillingState:
 
     def put(self, table: str, key: Key, value: msgspec.Struct) -> None:
         """Set one key."""
+        self._tables.add(table)
         self._changed[table, key] = value
         if len(self._changed) >= self._rows_held:
             self._flush()
