@@ -26,6 +26,7 @@ from node.config import Settings, Sources
 from node.core import Node
 from node.federation import Federation
 from node.opening import opened_node
+from node.operations.collecting import collect_seldom
 from node.operations.lifecycle import (
     Listening,
     RunningNode,
@@ -53,6 +54,7 @@ def run(sources: Sources, *, announce: Callable[[RunningNode, Settings], None]) 
     Raises `NodeError` or `StorageError` where it cannot start; then nothing is left behind.
     """
     configure_logging(sources.settings().log_level)
+    collect_seldom()
     asyncio.run(_run(sources, announce))
 
 

@@ -63,14 +63,14 @@ class LaneClock(msgspec.Struct):
     instant: list[bytes] = []
 
 
-class Void(msgspec.Struct, frozen=True):
+class Void(msgspec.Struct, frozen=True, gc=False):
     """A record without effect, kept as evidence, and the code of why."""
 
     record_id: bytes
     code: str
 
 
-class Unknown(msgspec.Struct, frozen=True):
+class Unknown(msgspec.Struct, frozen=True, gc=False):
     """A well-formed record of a kind that this version does not know: shown, never counted."""
 
     record_id: bytes
@@ -243,6 +243,7 @@ class Fold:
         folded = Folded()
         clock = self._begin(lane, epoch, start)
         sealed_size = self._sealed_size(lane, epoch)
+        is_open = self._is_open(lane, epoch)
         for raw, record_id in zip(entries, record_ids or leaf_hashes(entries), strict=True):
             position = Position(*lane, epoch, start + folded.consumed)
             if sealed_size is not None and position.index >= sealed_size:
@@ -261,7 +262,7 @@ class Fold:
             clock.size += 1
             folded.consumed += 1
             self._state.put("lane_clock", lane, clock)
-            if record is None or self._apply(Entry(position, record), folded):
+            if record is None or self._apply(Entry(position, record), folded, is_open=is_open):
                 self._wake(position, folded)
         return folded
 
@@ -278,7 +279,7 @@ class Fold:
         entry = Entry(position, decode_record(raw, BODY_TYPES))
         kind = self._kinds[entry.record.kind]
         self._advance(entry.record, position, clock)
-        self._check_standing(kind, entry)
+        self._check_standing(kind, entry, is_open=False)
         queue = self._subject_queue(kind, entry)
         before = first_of(self._state, queue) if queue is not None else None
         if before is not None:
@@ -347,14 +348,17 @@ class Fold:
             index = max(0, record.charter_size - 1)
             raise Waiting(Position(position.community, CHARTER, position.epoch, index))
 
-    def _apply(self, entry: Entry, folded: Folded) -> bool:
-        """Let the record take effect; return whether it is settled (False: it waits)."""
+    def _apply(self, entry: Entry, folded: Folded, *, is_open: bool) -> bool:
+        """Let the record take effect; return whether it is settled (False: it waits).
+
+        `is_open` says that the lane is known to be open; else it is looked up.
+        """
         kind = self._kinds.get(entry.record.kind)
         if kind is None:
             self._note_unknown(entry, folded)
             return True
         try:
-            self._check_standing(kind, entry)
+            self._check_standing(kind, entry, is_open=is_open)
         except ProtocolError as error:
             self._note_void(entry.position, entry.record.record_id, error, folded)
             return True
@@ -391,13 +395,16 @@ class Fold:
                 self._state.remove(change.table, change.key)
         folded.applied += 1
 
-    def _check_standing(self, kind: RecordKind, entry: Entry) -> None:
+    def _is_open(self, lane: Lane, epoch: int) -> bool:
+        opened = self._state.get("opened_lane", lane)
+        return opened is not None and opened.epoch == epoch
+
+    def _check_standing(self, kind: RecordKind, entry: Entry, *, is_open: bool) -> None:
         """Check place and author, once and before the record may wait: a lane may be in a later epoch after it."""
         position = entry.position
         if not kind.is_at_home(position.lane):
             raise RecordVoid("kind_not_of_lane", f"{kind.name} in {position.lane}")
-        opened = self._state.get("opened_lane", (position.community, position.lane))
-        is_open = opened is not None and opened.epoch == position.epoch
+        is_open = is_open or self._is_open(Lane(position.community, position.lane), position.epoch)
         if not is_open and kind.name not in OPENING_KINDS:
             raise RecordVoid("lane_not_opened")
         if entry.record.author is not None and self._checks_authors:

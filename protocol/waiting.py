@@ -14,21 +14,21 @@ import msgspec
 from protocol.lanes.kind import Key, Lane, Position, Reader, Tables
 
 
-class Pending(msgspec.Struct, frozen=True):
+class Pending(msgspec.Struct, frozen=True, gc=False):
     """A record that has to wait: its id, and for which position (None: behind another of its subject)."""
 
     record_id: bytes
     waits_for: Position | None
 
 
-class Queue(msgspec.Struct, frozen=True):
+class Queue(msgspec.Struct, frozen=True, gc=False):
     """First and last position of a queue that is not empty."""
 
     first: Position
     last: Position
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """Who stands behind a position."""
 
     behind: Position

@@ -15,7 +15,7 @@ DUE = "due"
 SHARE_PREFIX = "share/"
 
 
-class AccountEntry(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+class AccountEntry(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True, gc=False):
     """One line of a posting: debits are positive, credits negative."""
 
     account: Annotated[str, Meta(pattern=r"\A(collected|due|share/[a-z][a-z0-9_]{0,31})\Z")]

@@ -37,7 +37,7 @@ _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _POLICY_ATTRIBUTES_DEPTH = 3  # record, body, policy
 
 
-class TaxTotal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TaxTotal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What an order comes to in one tax class, tax included."""
 
     tax_class: str
@@ -58,7 +58,7 @@ class TaxTotal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return divide_half_even(self.gross_minor * BASIS_POINTS, BASIS_POINTS + self.rate_bp)
 
 
-class Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What one role gets: `share_bp` of the base, or a fixed amount in each currency that the map names."""
 
     role: str
@@ -83,7 +83,7 @@ class Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         return "seller" if self.beneficiary == "seller_community" else "buyer"
 
 
-class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """How the money of an order is shared; what a vote adopts and every order pins by `policy_id`."""
 
     base: Literal["net", "gross"]

@@ -36,7 +36,7 @@ class Position(NamedTuple):
     index: int  # type: ignore[assignment]  # nobody misses the tuple's method of this name
 
 
-class Reference(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+class Reference(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True, gc=False):
     """A citation of one record: its position, and its id so that it can't be swapped (section 8.4)."""
 
     community: CommunityId
@@ -131,7 +131,7 @@ class CharterSize(NamedTuple):
     size: int
 
 
-class Span(msgspec.Struct, array_like=True, frozen=True):
+class Span(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A stretch of charter history, from its first size to the size before its end (None: open)."""
 
     from_epoch: int

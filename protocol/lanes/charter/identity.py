@@ -51,7 +51,7 @@ class LaneContinued(Body, frozen=True, kw_only=True):
     root: Hash
 
 
-class LaneStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LaneStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Size and root of one lane, as the charter states them."""
 
     lane: str
@@ -71,26 +71,26 @@ class LanesStated(Body, frozen=True, kw_only=True):
             raise ValueError("lanes must be known, sorted, each once, without the charter")
 
 
-class Community(msgspec.Struct, frozen=True):
+class Community(msgspec.Struct, frozen=True, gc=False):
     """What the charter says of the community: its genesis as it stands."""
 
     genesis: Genesis
 
 
-class DeclaredLane(msgspec.Struct, frozen=True):
+class DeclaredLane(msgspec.Struct, frozen=True, gc=False):
     """Since which charter size a lane is declared, and who may read it now."""
 
     span: Span
     visibility: Visibility
 
 
-class OpenedLane(msgspec.Struct, frozen=True):
+class OpenedLane(msgspec.Struct, frozen=True, gc=False):
     """The epoch in which the lane's newest leaf 0 stands."""
 
     epoch: int
 
 
-class StatedLane(msgspec.Struct, frozen=True):
+class StatedLane(msgspec.Struct, frozen=True, gc=False):
     """The newest statement of a lane, and when the charter made it."""
 
     size: int
@@ -98,7 +98,7 @@ class StatedLane(msgspec.Struct, frozen=True):
     time_ms: int
 
 
-class Seal(msgspec.Struct, frozen=True):
+class Seal(msgspec.Struct, frozen=True, gc=False):
     """Where a successor note closed one lane of one epoch."""
 
     epoch: int

@@ -46,7 +46,7 @@ class MemberLeft(Body, frozen=True, kw_only=True):
     member_id: ObjectId
 
 
-class Membership(msgspec.Struct, frozen=True):
+class Membership(msgspec.Struct, frozen=True, gc=False):
     """One stretch of a member's history with the key and roles of that stretch."""
 
     span: Span
@@ -54,7 +54,7 @@ class Membership(msgspec.Struct, frozen=True):
     key: bytes | None
 
 
-class Member(msgspec.Struct, frozen=True):
+class Member(msgspec.Struct, frozen=True, gc=False):
     """All stretches of one member, oldest first."""
 
     history: tuple[Membership, ...]

@@ -31,7 +31,7 @@ class PeerDismissed(Body, frozen=True, kw_only=True):
     community: CommunityId
 
 
-class Peer(msgspec.Struct, frozen=True):
+class Peer(msgspec.Struct, frozen=True, gc=False):
     """When a community was vouched for, oldest first."""
 
     spans: tuple[Span, ...]

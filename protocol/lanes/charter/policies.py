@@ -38,7 +38,7 @@ class PolicyRetired(Body, frozen=True, kw_only=True):
     policy_id: Hash
 
 
-class AdoptedPolicy(msgspec.Struct, frozen=True):
+class AdoptedPolicy(msgspec.Struct, frozen=True, gc=False):
     """The stretches in which a community stands by a policy, oldest first, and how it came to it."""
 
     spans: tuple[Span, ...]

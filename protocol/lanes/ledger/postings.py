@@ -29,7 +29,7 @@ class PostingMade(Body, frozen=True, kw_only=True):
     attributes: Attributes | UnsetType = UNSET
 
 
-class Posting(msgspec.Struct, frozen=True):
+class Posting(msgspec.Struct, frozen=True, gc=False):
     """A posting that counts, and where it stands."""
 
     order: OrderKey
@@ -39,7 +39,7 @@ class Posting(msgspec.Struct, frozen=True):
     index: int
 
 
-class Account(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True, gc=False):
     """The sum of all entries of one account; `due` accounts are kept per counterparty.
 
     Kept as decimal text: ten thousand of the largest orders outgrow what an encoded integer can hold.

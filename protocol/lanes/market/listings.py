@@ -24,7 +24,7 @@ _SORTED_FULFILMENTS = frozenset(
 )
 
 
-class FixedPrice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FixedPrice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What one whole unit costs, tax included, in minor units."""
 
     currency: str
@@ -36,14 +36,14 @@ class FixedPrice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"currency {self.currency} is not in the table")
 
 
-class Tax(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Tax(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The tax class of the listing, and its rate in basis points of the net."""
 
     tax_class: Annotated[str, Meta(pattern=r"\A[a-z0-9_]{1,32}\Z")]
     rate_bp: Annotated[int, Meta(ge=0, le=BASIS_POINTS)]
 
 
-class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A picture by the hash of its bytes; the bytes are fetched from peers on demand."""
 
     sha256: Hash
@@ -84,7 +84,7 @@ class ListingWithdrawn(Body, frozen=True, kw_only=True):
     listing_id: ObjectId
 
 
-class Listing(msgspec.Struct, frozen=True):
+class Listing(msgspec.Struct, frozen=True, gc=False):
     """The newest words of a listing, where they stand and when they were said."""
 
     published: ListingPublished

@@ -32,7 +32,7 @@ class ShopPublished(Body, frozen=True, kw_only=True):
             raise ValueError("keepers must be sorted, each once")
 
 
-class Shop(msgspec.Struct, frozen=True):
+class Shop(msgspec.Struct, frozen=True, gc=False):
     """The shop's newest words and where they stand."""
 
     published: ShopPublished

@@ -46,7 +46,7 @@ Totals = Annotated[list[TaxTotal], Meta(min_length=1, max_length=TAX_CLASSES_MAX
 Takes = Annotated[list[Reference], Meta(max_length=TAKES_MAX)]
 
 
-class OrderKey(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+class OrderKey(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True, gc=False):
     """The name of an order: the buyer's community and the 16 random bytes that it chose."""
 
     buyer: CommunityId
@@ -154,7 +154,7 @@ class OrderRefunded(SellerMove, frozen=True, kw_only=True):
         _check_totals(self.totals)
 
 
-class Placement(msgspec.Struct, frozen=True):
+class Placement(msgspec.Struct, frozen=True, gc=False):
     """An order as the buyer's lane knows it, with the reference by which the seller takes it."""
 
     reference: Reference
@@ -162,7 +162,7 @@ class Placement(msgspec.Struct, frozen=True):
     placed: OrderPlaced
 
 
-class Move(msgspec.Struct, frozen=True):
+class Move(msgspec.Struct, frozen=True, gc=False):
     """A trade record that other records may cite. `allocations` is what is to be posted by it."""
 
     record_id: bytes
@@ -173,7 +173,7 @@ class Move(msgspec.Struct, frozen=True):
     allocations: tuple[Allocation, ...] = ()
 
 
-class Deal(msgspec.Struct, frozen=True):
+class Deal(msgspec.Struct, frozen=True, gc=False):
     """An order as the seller's lane has it."""
 
     status: Status
@@ -184,13 +184,13 @@ class Deal(msgspec.Struct, frozen=True):
     code: str | None
 
 
-class Untaken(msgspec.Struct, frozen=True):
+class Untaken(msgspec.Struct, frozen=True, gc=False):
     """A buyer's record that the seller has not taken yet: what waits on the seller's desk."""
 
     reference: Reference
 
 
-class Awaited(msgspec.Struct, frozen=True):
+class Awaited(msgspec.Struct, frozen=True, gc=False):
     """A posting that one side still owes its ledger."""
 
     order: OrderKey
