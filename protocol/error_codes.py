@@ -130,6 +130,7 @@ _CHARTER = {
     "peer_vouched_already": "The community is vouched for already. Nothing has to be done.",
     "peer_not_vouched": "The community is not vouched for. Nothing has to be done.",
     "policy_adopted_already": "The policy is in force already. Nothing has to be done.",
+    "spans_full": "The charter has begun this anew as often as it may. Use another member id, or another policy.",
     "policy_not_adopted": "The community does not stand by this policy. Adopt it, or pin one that it has adopted.",
 }
 

@@ -46,6 +46,7 @@ RECOVERY_KEYS_MAX = 16
 KEY_BOX_BYTES_MAX = 4_096
 WITNESSES_MAX = 8
 ROLES_MAX = 8
+SPANS_MAX = 256  # times that one member is admitted, one peer vouched for, one policy adopted
 
 # Money, quantities and shares (section 12)
 AMOUNT_MINOR_MAX = 10**15

@@ -107,7 +107,10 @@ _CODES_OF: Mapping[str, tuple[str, ...]] = {
         "lane_continuation_mismatch",
         "statement_mismatch",
     ),
-    "10.2": ("member_unknown",),
+    "10.2": (
+        "member_unknown",
+        "spans_full",
+    ),
     "10.3": (
         "peer_is_self",
         "peer_vouched_already",

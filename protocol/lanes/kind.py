@@ -5,7 +5,7 @@ through `Reader` by key, and returns puts and removals as values; it raises `Rec
 effect, and `Waiting` when it cites a record that the cut does not reach yet.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, Protocol
 
@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from protocol.errors import RecordVoid
 from protocol.fields import CommunityId, Hash
-from protocol.limits import EPOCH_MAX, TREE_SIZE_MAX
+from protocol.limits import EPOCH_MAX, SPANS_MAX, TREE_SIZE_MAX
 from protocol.log.record import Body, Record
 
 Key = tuple[bytes | str | int, ...]
@@ -158,8 +158,13 @@ def charter_size_of(entry: Entry) -> CharterSize:
     return CharterSize(position.epoch, size)
 
 
-def open_span(entry: Entry) -> Span:
-    """Return the span that the charter record `entry` opens."""
+def open_span(entry: Entry, *, earlier: Sized) -> Span:
+    """Return the span that the charter record `entry` opens after the `earlier` ones of its subject.
+
+    Raises `RecordVoid` `spans_full`: all of them are kept, and read with each record that they judge.
+    """
+    if len(earlier) >= SPANS_MAX:
+        raise RecordVoid("spans_full")
     return Span(*effective_after(entry.position))
 
 

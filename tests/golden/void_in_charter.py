@@ -9,6 +9,7 @@ from protocol.identity.genesis import Proofs
 from protocol.identity.keys import log_key_hash
 from protocol.lanes import BODY_TYPES, KINDS
 from protocol.lanes.kind import CHARTER, TRADE
+from protocol.limits import SPANS_MAX
 from protocol.log.record import decode_record, encode_record
 from tests.golden.cuts import Cut, CutLane, cut_of
 from tests.golden.void_by_form import publish, village
@@ -134,6 +135,14 @@ def member_unknown() -> Cut:
     return cut_of(shop)
 
 
+def spans_full() -> Cut:
+    """A member is admitted anew `SPANS_MAX` times, and not once more."""
+    shop = village()
+    for _ in range(SPANS_MAX + 1):
+        shop.say(CHARTER, "member.admitted", member_id=MEMBER.member_id, roles=["member"])
+    return cut_of(shop)
+
+
 def author_unknown() -> Cut:
     """A member signs only what stands under a charter size at which it is admitted: not before, not after."""
     shop = village(MARKET)
@@ -245,6 +254,7 @@ IN_CHARTER = (
     lane_not_declared,
     lane_not_opened,
     member_unknown,
+    spans_full,
     author_unknown,
     author_not_permitted,
     author_not_permitted_2,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from protocol.amounts.split import policy_id
 from protocol.fold import DictState, Fold
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, CharterSize, Lane, Reference, Span
+from protocol.limits import SPANS_MAX
 from protocol.log.record import encode_record
 from tests.lanes.deals import code_at
 from tests.village import MARKET, POLICY, Village, VillageEntries, Villager, codes, fold_all, object_id, seed
@@ -320,3 +321,37 @@ def test_charter_facts_go_on_over_an_epoch() -> None:
     spans = state.get("adopted_policy", (home.community, policy_id(POLICY))).spans
     assert spans == (Span(0, 5, 1, 2),)
     assert isinstance(placed, Reference)
+
+
+def begin_member(home: Village) -> None:
+    home.say(CHARTER, "member.admitted", member_id=EVE.member_id, roles=["member"])
+
+
+def begin_peer(home: Village) -> None:
+    home.say(CHARTER, "peer.vouched", community=seed("a peer"))
+
+
+def begin_policy(home: Village) -> None:
+    home.say(CHARTER, "policy.adopted", policy=FIXED_POLICY, adopted_by="founder")
+
+
+ENDINGS: dict[Any, tuple[str, dict[str, Any]]] = {
+    begin_member: ("member.left", {"member_id": EVE.member_id}),
+    begin_peer: ("peer.dismissed", {"community": seed("a peer")}),
+    begin_policy: ("policy.retired", {"policy_id": policy_id(FIXED_POLICY)}),
+}
+
+
+@pytest.mark.parametrize("begin", ENDINGS)
+def test_what_the_charter_begins_again_and_again_can_always_be_ended(begin: Any) -> None:
+    """All spans are kept and read: `SPANS_MAX` of them hold and can be closed, one more does not begin."""
+    home = Village("home")
+    kind, fields = ENDINGS[begin]
+    for _ in range(SPANS_MAX):
+        begin(home)
+        home.say(CHARTER, kind, **fields)
+    assert codes(fold_all(home)[1]) == []
+    begin(home)
+    home.say(CHARTER, kind, **fields)
+    nothing_to_end = {"member.left": "member_unknown", "peer.dismissed": "peer_not_vouched"}
+    assert codes(fold_all(home)[1]) == ["spans_full", nothing_to_end.get(kind, "policy_not_adopted")]

@@ -75,7 +75,7 @@ def step_admitted(read: Reader, entry: Entry) -> list[Change]:
     member_key = None if body.key is UNSET else body.key
     if member_key is not None:
         check_signing_key(member_key)
-    membership = Membership(open_span(entry), tuple(body.roles), member_key)
+    membership = Membership(open_span(entry, earlier=history), tuple(body.roles), member_key)
     return [Put("member", key, Member((*history, membership)))]
 
 

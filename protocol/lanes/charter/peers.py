@@ -54,7 +54,7 @@ def step_vouched(read: Reader, entry: Entry) -> list[Change]:
     if peer and peer.is_vouched:
         raise RecordVoid("peer_vouched_already")
     spans = peer.spans if peer else ()
-    return [Put("peer", (community, other), Peer((*spans, open_span(entry))))]
+    return [Put("peer", (community, other), Peer((*spans, open_span(entry, earlier=spans))))]
 
 
 def step_dismissed(read: Reader, entry: Entry) -> list[Change]:

@@ -60,7 +60,8 @@ def step_adopted(read: Reader, entry: Entry) -> list[Change]:
     adopted = read.get("adopted_policy", (community, adopted_id))
     if adopted and adopted.is_in_force:
         raise RecordVoid("policy_adopted_already")
-    spans = (*(adopted.spans if adopted else ()), open_span(entry))
+    earlier = adopted.spans if adopted else ()
+    spans = (*earlier, open_span(entry, earlier=earlier))
     changes: list[Change] = []
     if body.replaces is not UNSET:
         changes += _retire(read, entry, body.replaces)
