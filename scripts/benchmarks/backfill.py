@@ -138,7 +138,7 @@ def _views(bench: Bench, source: Source, own: list[Backfill]) -> Iterator[Figure
 
 
 def _source(bench: Bench, name: str, *, is_mix: bool) -> Source:
-    """Fill a folder with records, and have its node fold and sign them."""
+    """Fill a folder with records, and have its node fold, sign and index them: it gives, and does nothing else."""
     folder = bench.scratch / name
     vault = found(folder)
     mix = Mix(vault) if is_mix else Mix(vault, listing_bytes=EXACT_BYTES)
@@ -146,7 +146,7 @@ def _source(bench: Bench, name: str, *, is_mix: bool) -> Source:
     opening = list(mix.opening())
     records = mix.records(bench.records) if is_mix else mix.listings(bench.records)
     sizes = fill(folder, vault.community, (record for part in (opening, records) for record in part))
-    asyncio.run(settle(folder, is_indexed=False))
+    asyncio.run(settle(folder))
     return Source(folder, vault.community, sizes)
 
 
