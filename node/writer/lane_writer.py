@@ -9,8 +9,6 @@ that a large backfill does not hold up a shop.
     reference = await writer.run(lambda transaction: transaction.say("market/food", body))
 """
 
-import asyncio
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +20,7 @@ import sqlalchemy as sa
 from node.errors import NodeError
 from node.writer.backlog import Backlog
 from node.writer.clock import ClockGuard
+from node.writer.inbox import Answered, Asked, Inbox, Job, answer
 from node.writer.own_lanes import OwnLanes, Signer
 from node.writer.stored_entries import StoredEntries
 from node.writer.transaction import Transaction
@@ -34,13 +33,7 @@ from storage.guard import Guard, Mark, SigningMarks, behind
 from storage.views.folding import FoldState
 
 Answer = TypeVar("Answer")
-Job = Callable[[Transaction], Any]
 
-_Waiting = tuple[Job, "asyncio.Future[Any]"]
-_Answered = tuple["asyncio.Future[Any]", Any, BaseException | None]
-
-GROUP_JOBS_MAX = 256
-INBOX_JOBS_MAX = 4_096
 CHECKPOINT_SECONDS = 1.0
 AT_ONCE = frozenset({TRADE, LEDGER, CHARTER})
 # Storage's own words to a job; every other refusal is the world failing, and undoes the whole group.
@@ -83,7 +76,7 @@ class LaneWriter:
         self._entries = StoredEntries(self._own)
         self._fold = Fold(self._state, self._entries)
         self._backlog = Backlog(store, self._state, self._fold, self._entries, signer.community)
-        self._inbox: queue.Queue[_Waiting | None] = queue.Queue(INBOX_JOBS_MAX)
+        self._inbox = Inbox()
         self._thread = threading.Thread(target=self._run, name="lane-writer", daemon=True)
         self._unsigned_since: float | None = None
         self._refusal: NodeError | None = None
@@ -116,49 +109,32 @@ class LaneWriter:
     @property
     def inbox_size(self) -> int:
         """How many jobs wait."""
-        return self._inbox.qsize()
+        return len(self._inbox)
 
     async def run(self, job: Callable[[Transaction], Answer]) -> Answer:
         """Queue a job and wait until what it said is synced. Raises `NodeError("inbox_full")`, or as the job does."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        try:
-            self._inbox.put_nowait((job, future))
-        except queue.Full:
-            raise NodeError("inbox_full") from None
-        return await future
+        answered: Answer = await self._inbox.put(job)
+        return answered
 
     def stop(self) -> None:
         """Finish what is queued, sign what is unsigned, and end the thread."""
         if self._thread.is_alive():
-            self._inbox.put(None)
+            self._inbox.close()
             self._thread.join()
 
     def _run(self) -> None:
-        is_open = True
-        while is_open:
-            jobs, is_open = self._next_jobs()
+        while not self._inbox.is_drained:
+            jobs = self._inbox.take(self._seconds_to_work())
             if jobs:
                 self._run_group(jobs)
-            if self._is_signing_due() or (not is_open and self._unsigned_since is not None):
+            if self._is_signing_due():
                 self._sign()
-            if is_open and self._inbox.empty() and self._backlog.step():
+            if self._inbox.is_quiet and self._backlog.step():
                 self._on_advance(Advance(folded=True))
+        if self._unsigned_since is not None and self._refusal is None:
+            self._sign()
 
-    def _next_jobs(self) -> tuple[list[_Waiting], bool]:
-        """Wait for jobs no longer than there is nothing else to do; return them, and whether to go on."""
-        jobs: list[_Waiting] = []
-        try:
-            item = self._inbox.get(timeout=self._seconds_to_work())
-            while item is not None:
-                jobs.append(item)
-                if len(jobs) >= GROUP_JOBS_MAX:
-                    return jobs, True
-                item = self._inbox.get_nowait()
-        except queue.Empty:
-            return jobs, True
-        return jobs, False
-
-    def _run_group(self, jobs: list[_Waiting]) -> None:
+    def _run_group(self, jobs: list[Asked]) -> None:
         """Run jobs in one transaction, answer them when it is synced, and go on to the checkpoints."""
         self._backlog.begin_group()
         marks: list[Mark] = []
@@ -172,7 +148,7 @@ class LaneWriter:
         except StorageError as error:
             self._undo(jobs, error)
             return
-        _answer(answers)
+        answer(answers)
         stored = self._backlog.end_group()
         if grown:
             self._backlog.note_own()
@@ -182,7 +158,7 @@ class LaneWriter:
             self._own.settle_marks(marks)
             self._show(marks)
 
-    def _run_jobs(self, jobs: list[_Waiting], connection: sa.Connection) -> list[_Answered]:
+    def _run_jobs(self, jobs: list[Asked], connection: sa.Connection) -> list[Answered]:
         self._entries.connection = connection
         transaction = Transaction(
             connection,
@@ -206,12 +182,12 @@ class LaneWriter:
                 raise
             return None, error
 
-    def _undo(self, jobs: list[_Waiting], error: StorageError) -> None:
+    def _undo(self, jobs: list[Asked], error: StorageError) -> None:
         """The transaction is undone: so is what memory says of it, and every job of it hears why."""
         with self._store.read() as connection:
             self._own.load(connection)
         self._backlog.load()
-        _answer([(future, None, error) for _, future in jobs])
+        answer([(future, None, error) for _, future in jobs])
 
     def _note_unsigned(self, grown: list[str]) -> None:
         if not grown:
@@ -275,21 +251,3 @@ class LaneWriter:
         ahead = behind(stored, self._guard.marks())
         if ahead:
             self._refusal = NodeError("store_restored", f"{ahead[0].lane}, size {ahead[0].size}")
-
-
-def _answer(answers: list[_Answered]) -> None:
-    """Hand all answers of a group to the event loop in one step; a caller that has gone hears nothing."""
-    if answers:
-        loop = answers[0][0].get_loop()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_settle, answers)
-
-
-def _settle(answers: list[_Answered]) -> None:
-    for future, answer, failure in answers:
-        if future.done():
-            continue
-        if failure is None:
-            future.set_result(answer)
-        else:
-            future.set_exception(failure)
