@@ -1,5 +1,6 @@
 """Ids have one spelling in text."""
 
+import base64
 import contextlib
 
 import pytest
@@ -18,6 +19,13 @@ def test_an_id_survives_its_text(raw):
     assert from_base32(text, len(raw)) == raw
     assert len(text) == -(-len(raw) * 8 // 5)
     assert set(text) <= set("abcdefghijklmnopqrstuvwxyz234567")
+
+
+@given(st.binary(min_size=1, max_size=70))
+@settings(max_examples=200)
+def test_the_text_of_an_id_is_what_the_standard_library_says(raw):
+    """RFC 4648, in lower case and without padding, at every length."""
+    assert to_base32(raw) == base64.b32encode(raw).decode("ascii").rstrip("=").lower()
 
 
 def test_ids_have_the_lengths_that_the_specification_states():
