@@ -266,7 +266,9 @@ class Fold:
                 self._wake(position, folded)
         return folded
 
-    def append(self, lane: Lane, *, epoch: int, index: int, raw: bytes) -> Folded:
+    def append(
+        self, lane: Lane, *, epoch: int, index: int, raw: bytes, record_id: bytes | None = None
+    ) -> Folded:
         """Fold one record that is about to be written, and return what it woke.
 
         Raises `ProtocolError` where it would be void, and `Waiting` where it would be pending; then nothing
@@ -276,7 +278,7 @@ class Fold:
         position = Position(*lane, epoch, index)
         if self._sealed_size(lane, epoch) is not None:
             raise RecordVoid("beyond_seal")
-        entry = Entry(position, decode_record(raw, BODY_TYPES))
+        entry = Entry(position, decode_record(raw, BODY_TYPES, record_id=record_id))
         kind = self._kinds[entry.record.kind]
         self._advance(entry.record, position, clock)
         self._check_standing(kind, entry, is_open=False)

@@ -13,7 +13,7 @@ from protocol.identity.keys import SigningKey
 from protocol.lanes.charter.identity import LaneStatement
 from protocol.lanes.kind import CHARTER, Position
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
-from protocol.log.merkle import CompactRange, leaf_hashes
+from protocol.log.merkle import CompactRange
 from protocol.log.origin import Origin
 from storage.guard import Mark, Move, SigningMarks
 from storage.heads import HeadStore
@@ -48,6 +48,13 @@ class OwnLane:
     mark: Mark | None
     guarded: Mark | None
     fresh: list[bytes] = field(default_factory=list)
+    fresh_ids: list[bytes] = field(default_factory=list)
+
+    def add(self, raw: bytes, record_id: bytes) -> None:
+        """Take one entry that the open transaction says, and its leaf hash."""
+        self.fresh.append(raw)
+        self.fresh_ids.append(record_id)
+        self.size += 1
 
 
 class OwnLanes:
@@ -93,8 +100,8 @@ class OwnLanes:
         for name in grown:
             own = self._lanes[name]
             store.append(own.lane_key, own.size - len(own.fresh), own.fresh)
-            own.compact.extend(leaf_hashes(own.fresh))
-            own.fresh = []
+            own.compact.extend(own.fresh_ids)
+            own.fresh, own.fresh_ids = [], []
         return grown
 
     def statements(self) -> list[LaneStatement]:

@@ -12,7 +12,7 @@ from protocol.errors import RecordVoid
 from protocol.fold import Fold
 from protocol.lanes import KINDS
 from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, LaneStatement, Visibility
-from protocol.lanes.kind import CHARTER, LANE_NAMES, LEDGER, TRADE, Key, Lane, Position, Reference, Waiting
+from protocol.lanes.kind import CHARTER, LANE_NAMES, LEDGER, TRADE, Key, Lane, Reference, Waiting
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import Body, encode_record
 from storage.views.folding import FoldState
@@ -106,8 +106,11 @@ class Transaction:
                 time_ms=time_ms,
                 charter_size=0 if lane == CHARTER else self.charter_size(),
             )
+            record_id = leaf_hash(raw)
             try:
-                self._fold.append(place, epoch=self._signer.epoch, index=own.size, raw=raw)
+                self._fold.append(
+                    place, epoch=self._signer.epoch, index=own.size, raw=raw, record_id=record_id
+                )
             except Waiting as waiting:
                 raise NodeError(
                     "record_not_here", f"{waiting.position.lane}/{waiting.position.index}"
@@ -117,7 +120,5 @@ class Transaction:
                     raise
                 time_ms += 1
                 continue
-            own.fresh.append(raw)
-            own.size += 1
-            position = Position(self.community, lane, self._signer.epoch, own.size - 1)
-            return Reference(*position, leaf_hash(raw))
+            own.add(raw, record_id)
+            return Reference(self.community, lane, self._signer.epoch, own.size - 1, record_id)
