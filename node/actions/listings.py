@@ -1,6 +1,5 @@
 """Listings: publish, withdraw, show, list, search."""
 
-import secrets
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta
@@ -15,6 +14,7 @@ from node.actions.shapes import (
     hash_of,
     id_of,
     market_of,
+    new_id,
     place_of,
     said,
 )
@@ -127,7 +127,7 @@ class ListingsAnswer(Answer, frozen=True, kw_only=True):
 
 async def publish_listing(node: Node, request: ListingDraft) -> PublishedListing:
     """Publish a listing, or publish it anew with another price or text."""
-    listing_id = id_of(request.listing_id) if request.listing_id else secrets.token_bytes(16)
+    listing_id = id_of(request.listing_id) if request.listing_id else new_id(node.clock.now())
     lane = market_of(request.sector)
     body = ListingPublished(
         listing_id=listing_id,
