@@ -23,11 +23,12 @@ from protocol.encoding import encode
 from protocol.lanes.kind import Change, Key, Put, Tables
 from protocol.waiting import ARRIVAL_ORDER_TABLES
 from storage.postgres import postgres_refusal
+from storage.put_keys import PutKeys
 from storage.schema.views import state as state_table
 from storage.sqlite import sqlite_refusal
 
 OVERLAY_MAX = 4_096
-CACHE_MAX = 4_096
+CACHE_MAX = 2_048
 
 _PREFIXES_MAX = 4_096
 _ABSENT: Final = object()
@@ -39,8 +40,9 @@ class StateStore:
     """The state of the fold for one thread. Between transactions it keeps its cache, nothing else.
 
     `forget_on_failure` is the store's: an undone transaction must take the cache with it. `sparse` names tables
-    in which mostly nothing stands, with how many leading parts of their keys to look under: one look at what
-    begins like that spares a look for each key.
+    that are mostly asked for what is not there, with how many leading parts of their keys to look under: where
+    nothing began like that at the first look, all that stands there now was put by this store, and what was
+    not is not looked for.
     """
 
     def __init__(
@@ -60,7 +62,8 @@ class StateStore:
         self._overlay: dict[_Place, msgspec.Struct | None] = {}
         self._new: dict[_Place, msgspec.Struct | None] = {}
         self._old: dict[_Place, msgspec.Struct | None] = {}
-        self._is_bare: dict[_Place, bool] = {}
+        self._was_bare: dict[_Place, bool] = {}
+        self._put_keys = PutKeys()
         self._connection: sa.Connection | None = None
         self._cursor: DBAPICursor | None = None
         self._driver_error: type[Exception] = Exception
@@ -91,6 +94,8 @@ class StateStore:
     def get(self, table: str, key: Key) -> Any:
         """Return the struct at `key`, or None."""
         place = (table, key)
+        if table in self._sparse and self._is_surely_absent(place):
+            return None
         value: Any = self._overlay.get(place, _ABSENT)
         if value is not _ABSENT:
             return value
@@ -99,8 +104,6 @@ class StateStore:
             return value
         value = self._old.get(place, _ABSENT)
         if value is _ABSENT:
-            if table in self._sparse and self._is_bare_below(table, key[: self._sparse[table]], len(key)):
-                return None
             found = self._read(table, encode(key))
             value = None if found is None else self._decoders[table].decode(found)
         self._new[place] = value
@@ -113,7 +116,7 @@ class StateStore:
         assert table in self._decoders, f"table {table!r} is not known to this state"
         self._overlay[table, key] = value
         if table in self._sparse:
-            self._is_bare[table, (len(key), *key[: self._sparse[table]])] = False
+            self._put_keys.add((table, key))
         if len(self._overlay) >= self._overlay_max:
             self.flush()
 
@@ -153,14 +156,15 @@ class StateStore:
         self._overlay = {}
         if len(self._new) >= self._cache_max:
             self._age()
-        if len(self._is_bare) > _PREFIXES_MAX:
-            self._is_bare.clear()  # here, where the database knows all that was put
+        if len(self._was_bare) > _PREFIXES_MAX:
+            self._was_bare.clear()  # here, where the database knows all that was put
 
     def forget(self) -> None:
         """Drop all that is in memory: after an undone transaction it says what is not so."""
         self._overlay = {}
         self._new, self._old = {}, {}
-        self._is_bare.clear()
+        self._was_bare.clear()
+        self._put_keys.clear()
 
     def _project(self, changed: Mapping[_Place, msgspec.Struct | None]) -> None:
         """Hear what is going to be written; who keeps rows beside the state writes them here."""
@@ -168,14 +172,22 @@ class StateStore:
     def _age(self) -> None:
         self._new, self._old = {}, self._new
 
+    def _is_surely_absent(self, place: _Place) -> bool:
+        """Whether `place` is under a prefix that was bare, and nothing was put there since."""
+        if self._put_keys.may_have(place):
+            return False
+        table, key = place
+        length = len(key)
+        prefix = (table, (length, *key[: self._sparse[table]]))
+        was_bare = self._was_bare.get(prefix)
+        if was_bare is None:
+            was_bare = self._was_bare[prefix] = self._is_bare_below(table, prefix[1][1:], length)
+        return was_bare
+
     def _is_bare_below(self, table: str, prefix: Key, length: int) -> bool:
-        """Whether nothing stands in `table` under keys of `length` parts that begin with `prefix`."""
-        place = (table, (length, *prefix))
-        is_bare = self._is_bare.get(place)
-        if is_bare is None:
-            start = bytes([_FIXED_ARRAY + length]) + b"".join(encode(part) for part in prefix)
-            is_bare = self._is_bare[place] = self._ask(_ANY, (table, start, start + b"\xff")) is None
-        return is_bare
+        """Whether the database has nothing in `table` under keys of `length` parts that begin with `prefix`."""
+        start = bytes([_FIXED_ARRAY + length]) + b"".join(encode(part) for part in prefix)
+        return self._ask(_ANY, (table, start, start + b"\xff")) is None
 
     def _read(self, table: str, key: bytes) -> bytes | None:
         row = self._ask(_GET, (table, key))

@@ -20,8 +20,17 @@ from storage.views.orders import project_deals, project_placements
 from storage.views.search_queue import queue_listings
 
 _ABOUT_READERS = frozenset({"peer", "declared_lane"})  # who may read a community's lanes
-# In most lanes nobody waits and nothing is void, so one look at a lane spares a look at every record.
-_SPARSE = {"queue": 3, "queue_link": 3, "pending": 2, "void": 2}
+# In most lanes nobody waits and nothing is void, and what is said is mostly said for the first time.
+_SPARSE = {
+    "queue": 3,
+    "queue_link": 3,
+    "pending": 2,
+    "void": 2,
+    "listing": 2,
+    "placement": 1,
+    "deal": 1,
+    "posting": 1,
+}
 
 
 class FoldState(StateStore):
