@@ -45,9 +45,9 @@ class Node:
         """Ask the store on a reader's thread; `question` sees one moment of it."""
         return await asyncio.get_running_loop().run_in_executor(self.readers, self._read, question)
 
-    async def write(self, job: Callable[[Transaction], Answer]) -> Answer:
-        """Run a job on the writer's thread; returns when what it said is synced."""
-        return await self.writer.run(job)
+    def write(self, job: Callable[[Transaction], Answer]) -> "asyncio.Future[Answer]":
+        """Run a job on the writer's thread; to be awaited: done when what it said is synced."""
+        return self.writer.run(job)
 
     def _read(self, question: Callable[[StateReader], Answer]) -> Answer:
         with self.store.read() as connection:

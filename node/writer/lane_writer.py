@@ -9,6 +9,7 @@ that a large backfill does not hold up a shop.
     reference = await writer.run(lambda transaction: transaction.say("market/food", body))
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -111,10 +112,12 @@ class LaneWriter:
         """How many jobs wait."""
         return len(self._inbox)
 
-    async def run(self, job: Callable[[Transaction], Answer]) -> Answer:
-        """Queue a job and wait until what it said is synced. Raises `NodeError("inbox_full")`, or as the job does."""
-        answered: Answer = await self._inbox.put(job)
-        return answered
+    def run(self, job: Callable[[Transaction], Answer]) -> "asyncio.Future[Answer]":
+        """Queue a job; its future is done when what it said is synced, and raises as the job does.
+
+        Raises `NodeError`: `inbox_full`, `node_stopping`.
+        """
+        return self._inbox.put(job)
 
     def stop(self) -> None:
         """Finish what is queued, sign what is unsigned, and end the thread."""

@@ -50,6 +50,7 @@ class Transaction:
         self._own = own
         self._backlog = backlog
         self._refusal = refusal
+        self._charter = Lane(signer.community, CHARTER)
 
     def get(self, table: str, key: Key) -> Any:
         """Return the struct of the folded state at `key`, or None."""
@@ -86,7 +87,8 @@ class Transaction:
 
     def charter_size(self) -> int:
         """Return the size of the own charter: under it the next record stands."""
-        return self._fold.folded_size(Lane(self.community, CHARTER))[1]
+        clock = self._state.get("lane_clock", self._charter)
+        return clock.size if clock else 0
 
     def _open(self, lane: str) -> None:
         if self._own.lane(self.connection, lane).size:
