@@ -4,7 +4,7 @@ A lane for peers is served to those whom its owner's charter vouches for, and to
 Which thread they run on, `node/peering.py` says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from node.writer.transaction import Transaction
 from protocol.exchange.frames import (
@@ -47,7 +47,7 @@ from protocol.log.record import decode_record
 from protocol.log.tiles import pack_entries, tile_width, unpack_entries
 from storage.blobs import blob
 from storage.heads import Head, HeadStore
-from storage.lanes import LaneStore
+from storage.lanes import Bundle, LaneStore
 from storage.peers import peer_of
 from storage.remembered import forget_remembered, remember_head, remembered_head
 from storage.sealed import sealed_for
@@ -71,17 +71,29 @@ def hold_lanes(
     return tuple(held), tuple(unwanted)
 
 
-def take_step(transaction: Transaction, step: StoreStep) -> LaneStored | LaneAdvanced:
-    """Take one step of another community's lane; raises `StorageError` where it does not fit, then nothing."""
-    origin, connection = step.origin, transaction.connection
+def runs_of(steps: Iterable[StoreStep]) -> Iterator[Sequence[StoreStep]]:
+    """Yield the steps in order, neighbouring full bundles of one lane together and every other step alone."""
+    run: list[StoreStep] = []
+    for step in steps:
+        if run and not _continues(run, step):
+            yield run
+            run = []
+        run.append(step)
+    if run:
+        yield run
+
+
+def take_run(transaction: Transaction, run: Sequence[StoreStep]) -> LaneStored | LaneAdvanced:
+    """Take a run of steps of one lane; raises `StorageError` where it does not fit, then nothing was taken."""
+    step, connection = run[0], transaction.connection
+    origin = step.origin
     store = LaneStore(connection)
     key = store.open_lane(origin.community, origin.lane, origin.epoch)
     if isinstance(step, RememberHead):
         remember_head(connection, key, step.head.note)
         return LaneStored(origin, store.size(key))
     if isinstance(step, StoreEntries):
-        _store_entries(store, key, step)
-        size = step.start + step.count
+        size = _store_entries(store, key, [part for part in run if isinstance(part, StoreEntries)])
         transaction.note_stored(Lane(origin.community, origin.lane), origin.epoch, size)
         return LaneStored(origin, size)
     HeadStore(connection).set_head(key, step.head.size, step.head.root, step.head.note)
@@ -185,11 +197,24 @@ def _held(read: StateReader, own: bytes, origin: Origin, log_public: bytes) -> H
     )
 
 
-def _store_entries(store: LaneStore, key: int, step: StoreEntries) -> None:
-    if step.bundle_root is not None and step.count == TILE_WIDTH:
-        store.append_bundle(key, step.start // TILE_WIDTH, step.packed, step.bundle_root)
+def _continues(run: Sequence[StoreStep], step: StoreStep) -> bool:
+    """Whether `step` is the full bundle behind the full bundles of `run`."""
+    last = run[-1]
+    if not isinstance(last, StoreEntries) or not isinstance(step, StoreEntries):
+        return False
+    are_full = last.is_full_bundle and step.is_full_bundle
+    return are_full and (step.origin, step.start) == (last.origin, last.end)
+
+
+def _store_entries(store: LaneStore, key: int, run: Sequence[StoreEntries]) -> int:
+    """Store what neighbouring steps bring, and return up to where."""
+    first = run[0]
+    full = [Bundle(step.packed, step.bundle_root) for step in run if step.bundle_root and step.is_full_bundle]
+    if full:
+        store.append_bundles(key, first.start // TILE_WIDTH, full)
     else:
-        store.append(key, step.start, unpack_entries(step.packed, step.count))
+        store.append(key, first.start, unpack_entries(first.packed, first.count))
+    return run[-1].end
 
 
 def _heads(read: StateReader, reader: bytes, request: HeadsSince) -> Answer:

@@ -17,7 +17,8 @@ from node.lane_exchange import (
     may_keep_sealed,
     own_advance,
     readers_of,
-    take_step,
+    runs_of,
+    take_run,
 )
 from node.writer.transaction import Transaction
 from protocol.encoding import encode
@@ -94,10 +95,10 @@ class NodePeering:
     async def take_steps(
         self, steps: Sequence[StoreStep], *, peers: Collection[bytes]
     ) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
-        """Take steps in order, in one transaction, and return what came of each once it is synced."""
+        """Take steps in order, in one transaction, and return what came of them once it is synced."""
 
         def job(transaction: Transaction) -> list[LaneStored | LaneAdvanced | StepsFailed]:
-            return [_take(transaction, step) for step in steps]
+            return [_take(transaction, run) for run in runs_of(steps)]
 
         taken = await self._node.write(job)
         if any(isinstance(done, LaneAdvanced) for done in taken):
@@ -163,14 +164,14 @@ class NodePeering:
 _ADDRESSES_KEPT = 8
 
 
-def _take(transaction: Transaction, step: StoreStep) -> LaneStored | LaneAdvanced | StepsFailed:
+def _take(transaction: Transaction, run: Sequence[StoreStep]) -> LaneStored | LaneAdvanced | StepsFailed:
     try:
-        return take_step(transaction, step)
+        return take_run(transaction, run)
     except StorageError as error:
         if error.code not in STEP_CODES:
             raise
-        log.warning("a step of %s does not fit: %s", step.origin.text, error.code)
-        return StepsFailed(step.origin)
+        log.warning("a step of %s does not fit: %s", run[0].origin.text, error.code)
+        return StepsFailed(run[0].origin)
 
 
 def _with_readers(

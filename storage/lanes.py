@@ -35,6 +35,13 @@ class Lane(NamedTuple):
     epoch: int
 
 
+class Bundle(NamedTuple):
+    """A full bundle of 256 entries, packed, and the root over their leaves."""
+
+    packed: bytes
+    root: bytes
+
+
 class LaneStore:
     """The lanes within one transaction: make one wherever there is a connection."""
 
@@ -90,31 +97,32 @@ class LaneStore:
         bundled = (open_count + len(fresh)) // TILE_WIDTH * TILE_WIDTH - open_count
         if bundled > 0:
             waiting = self._tail(lane_key, size - open_count, size)
-            self._put_bundles(lane_key, size // TILE_WIDTH, [*waiting, *fresh[:bundled]])
+            self._put_bundles(lane_key, size // TILE_WIDTH, _bundled([*waiting, *fresh[:bundled]]))
             fresh, size = fresh[bundled:], size + bundled
         if fresh:
             self._put_tail(lane_key, size, fresh)
         return size + len(fresh)
 
-    def append_bundle(self, lane_key: int, index: int, packed: bytes, root: bytes) -> None:
-        """Store one full bundle whose subtree root the caller has verified: the fast way for a backfill.
+    def append_bundles(self, lane_key: int, index: int, full: Sequence[Bundle]) -> None:
+        """Store neighbouring full bundles whose roots the caller has verified: the fast way for a backfill.
 
-        `index` counts bundles. As with `append`, equal bytes may come again, other bytes raise `LogForked`,
-        and a bundle past the next one raises `lane_gap`.
+        `index` counts bundles, and is that of the first. As with `append`, equal bytes may come again, other
+        bytes raise `LogForked`, and a first bundle past the next one raises `lane_gap`; then nothing is stored.
         """
         size = self.size(lane_key)
         next_index, open_count = divmod(size, TILE_WIDTH)
         if index > next_index:
             raise StorageError("lane_gap", f"bundle {index} after {size} entries")
-        if index < next_index:
-            if self._bundle(lane_key, index) != packed:
-                raise LogForked(f"bundle {index}")
-            return
-        if open_count:
+        known = next_index - index
+        for known_index, bundle in enumerate(full[:known], index):
+            if self._bundle(lane_key, known_index) != bundle.packed:
+                raise LogForked(f"bundle {known_index}")
+        fresh = full[known:]
+        if fresh and open_count:
             waiting = pack_entries(self._tail(lane_key, size - open_count, size))
-            if not packed.startswith(waiting):
-                raise LogForked(f"bundle {index}, against the {open_count} entries of the tail")
-        self._put_bundle(lane_key, index, packed, root)
+            if not fresh[0].packed.startswith(waiting):
+                raise LogForked(f"bundle {next_index}, against the {open_count} entries of the tail")
+        self._put_bundles(lane_key, next_index, fresh)
 
     def entries(self, lane_key: int, start: int, end: int) -> list[bytes]:
         """Return entries [start, end), or raise `lane_range`."""
@@ -206,18 +214,23 @@ class LaneStore:
     def _find_bundle(self, lane_key: int, index: int) -> bytes | None:
         return self._connection.execute(_BUNDLES, {"lane": lane_key, "first": index, "last": index}).scalar()
 
-    def _put_bundles(self, lane_key: int, first: int, entries: list[bytes]) -> None:
-        cuts = range(0, len(entries) + 1, TILE_WIDTH)
-        for index, (start, end) in enumerate(pairwise(cuts), first):
-            some = entries[start:end]
-            self._put_bundle(lane_key, index, pack_entries(some), subtree_root(leaf_hashes(some)))
-
-    def _put_bundle(self, lane_key: int, index: int, packed: bytes, root: bytes) -> None:
-        """Store the next full bundle in place of the tail, and the hash tiles that it completes."""
+    def _put_bundles(self, lane_key: int, first: int, full: Sequence[Bundle]) -> None:
+        """Store the next full bundles in place of the tail, and the hash tiles that they complete."""
+        if not full:
+            return
         self._connection.execute(_DROP_TAIL, {"lane": lane_key})
         self._connection.execute(
-            _PUT_BUNDLE, {"lane": lane_key, "index": index, "root": root, "entries": packed}
+            _PUT_BUNDLE,
+            [
+                {"lane": lane_key, "index": index, "root": bundle.root, "entries": bundle.packed}
+                for index, bundle in enumerate(full, first)
+            ],
         )
+        for index in range(first, first + len(full)):
+            self._put_tiles_above(lane_key, index)
+
+    def _put_tiles_above(self, lane_key: int, index: int) -> None:
+        """Store the hash tiles that bundle `index` completes."""
         level = 1
         while index % TILE_WIDTH == TILE_WIDTH - 1:
             index //= TILE_WIDTH
@@ -268,6 +281,12 @@ class LaneStore:
         place = {"lane": lane_key, "level": level - 1, "first": start, "last": start + width - 1}
         question = _BUNDLE_ROOTS if level == 1 else _TILE_ROOTS
         return list(self._connection.execute(question, place).scalars())
+
+
+def _bundled(entries: Sequence[bytes]) -> list[Bundle]:
+    """Entries in full bundles, as many as they fill to the last."""
+    parts = (entries[start:end] for start, end in pairwise(range(0, len(entries) + 1, TILE_WIDTH)))
+    return [Bundle(pack_entries(part), subtree_root(leaf_hashes(part))) for part in parts]
 
 
 _FIND_LANE = sa.select(lanes.c.lane_key).where(

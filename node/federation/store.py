@@ -52,7 +52,7 @@ class FederationStore(Protocol):
     async def take_steps(
         self, steps: Sequence[StoreStep], *, peers: Collection[bytes]
     ) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
-        """Take steps in order, in one transaction, and return what came of each once it is synced.
+        """Take steps in order, in one transaction, and return what came of them once it is synced.
 
         Entries fit only behind those that are there, a head only on its entries. `readers` of a
         `LaneAdvanced` are those of `peers` that may see the lane.

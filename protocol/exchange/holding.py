@@ -81,6 +81,16 @@ class StoreEntries:
     leaf_hashes: tuple[bytes, ...]
     bundle_root: bytes | None
 
+    @property
+    def end(self) -> int:
+        """The size of the lane when they are stored."""
+        return self.start + self.count
+
+    @property
+    def is_full_bundle(self) -> bool:
+        """Whether these are all the entries of a full bundle, so that it is stored as it came."""
+        return self.bundle_root is not None and self.count == TILE_WIDTH
+
 
 @dataclass(frozen=True, slots=True)
 class AdoptHead:

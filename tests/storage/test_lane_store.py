@@ -17,7 +17,7 @@ from protocol.log.merkle import (
 from protocol.log.tiles import pack_entries
 from storage.engine import Store
 from storage.errors import LogForked, StorageError
-from storage.lanes import LaneStore
+from storage.lanes import Bundle, LaneStore
 
 COMMUNITY = bytes(range(32))
 
@@ -125,19 +125,20 @@ def test_a_verified_bundle_replaces_the_tail_it_contains(store: Store) -> None:
     second = everything[256:512]
     leaves = CompactRange()
     leaves.extend([leaf_hash(entry) for entry in second])
+    bundle = Bundle(pack_entries(second), leaves.root())
     with store.write() as connection:
         lanes = LaneStore(connection)
         with pytest.raises(LogForked):
-            lanes.append_bundle(key, 1, pack_entries([b"liar", *second[1:]]), leaves.root())
-        lanes.append_bundle(key, 1, pack_entries(second), leaves.root())
-        lanes.append_bundle(key, 1, pack_entries(second), leaves.root())
+            lanes.append_bundles(key, 1, [Bundle(pack_entries([b"liar", *second[1:]]), leaves.root())])
+        lanes.append_bundles(key, 1, [bundle])
+        lanes.append_bundles(key, 1, [bundle])
         assert lanes.size(key) == 512
         assert lanes.entries(key, 0, 512) == everything
         assert lanes.compact_range(key).root() == naive_root(everything)
         with pytest.raises(LogForked):
-            lanes.append_bundle(key, 0, pack_entries(second), leaves.root())
+            lanes.append_bundles(key, 0, [bundle])
         with pytest.raises(StorageError) as refused:
-            lanes.append_bundle(key, 3, pack_entries(second), leaves.root())
+            lanes.append_bundles(key, 3, [bundle])
         assert refused.value.code == "lane_gap"
 
 
@@ -152,8 +153,8 @@ def test_tiles_above_full_bundles_are_what_the_tree_says(store: Store) -> None:
     with store.write() as connection:
         lanes = LaneStore(connection)
         key = lanes.open_lane(COMMUNITY, "ledger", 0)
-        for index in range(257):
-            lanes.append_bundle(key, index, packed, bundle.root())
+        lanes.append_bundles(key, 0, [Bundle(packed, bundle.root())] * 200)
+        lanes.append_bundles(key, 199, [Bundle(packed, bundle.root())] * 58)
         lanes.append(key, 256 * 257, [b"x"] * 3)
         assert lanes.compact_range(key).hashes == naive.hashes
         assert lanes.tile(key, 1, 0, 256) == bundle.root() * 256
