@@ -75,6 +75,13 @@ class Inbox:
         self._is_closed = True
         self._has_some.set()
 
+    def abandon(self) -> list[Asked]:
+        """Take no more, and return what waits: nobody will do it."""
+        self.close()
+        left = list(self._jobs)
+        self._jobs.clear()
+        return left
+
 
 def answer(answers: Sequence[Answered]) -> None:
     """Hand all answers of a group to the event loop in one step; a caller that has gone hears nothing."""

@@ -36,6 +36,7 @@ from storage.views.folding import FoldState
 Answer = TypeVar("Answer")
 
 CHECKPOINT_SECONDS = 1.0
+REST_SECONDS = 1.0  # after storage failed, before what nobody waits for is tried again
 AT_ONCE = frozenset({TRADE, LEDGER, CHARTER})
 # Storage's own words to a job; every other refusal is the world failing, and undoes the whole group.
 JOB_STORAGE_CODES = frozenset(
@@ -80,14 +81,14 @@ class LaneWriter:
         self._inbox = Inbox()
         self._thread = threading.Thread(target=self._run, name="lane-writer", daemon=True)
         self._unsigned_since: float | None = None
+        self._rests_until = 0.0
+        self._is_memory_stale = True
         self._refusal: NodeError | None = None
 
     def start(self) -> None:
         """Check the guard, fold what is stored, and begin. Raises `StorageError`; then nothing runs."""
         self._check_guard()
-        with self._store.read() as connection:
-            self._own.load(connection)
-        self._backlog.load()
+        self._load()
         self._backlog.fold_own()
         if self._own.unsigned():
             self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
@@ -126,31 +127,48 @@ class LaneWriter:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._inbox.is_drained:
-            jobs = self._inbox.take(self._seconds_to_work())
-            if jobs:
-                self._run_group(jobs)
-            if self._is_signing_due():
+        jobs: list[Asked] = []
+        try:
+            while not self._inbox.is_drained:
+                jobs = self._inbox.take(self._seconds_to_work())
+                try:
+                    self._take_turn(jobs)
+                except StorageError as error:
+                    self._rest(jobs, error)
+            if self._unsigned_since is not None and self._refusal is None:
                 self._sign()
-            if self._inbox.is_quiet and self._backlog.step():
-                self._on_advance(Advance(folded=True))
-        if self._unsigned_since is not None and self._refusal is None:
+        finally:  # after a fault of our own nobody is left waiting, and the node says that it is not ready
+            self._refusal = self._refusal or NodeError("writing_paused", "the writer has ended")
+            stopping = NodeError("node_stopping")
+            answer([(future, None, stopping) for _, future in (*jobs, *self._inbox.abandon())])
+
+    def _take_turn(self, jobs: list[Asked]) -> None:
+        """Do what is asked and due. Raises `StorageError` where the world fails: a full disk, a database away."""
+        if self._is_memory_stale:
+            self._load()
+        if jobs:
+            self._run_group(jobs)
+        if self._is_signing_due():
             self._sign()
+        if self._inbox.is_quiet and not self._seconds_to_rest() and self._backlog.step():
+            self._on_advance(Advance(folded=True))
+
+    def _rest(self, jobs: list[Asked], error: StorageError) -> None:
+        """A transaction is undone: so is what memory says of it; whoever still waits for an answer hears why."""
+        self._is_memory_stale = True
+        self._rests_until = time.monotonic() + REST_SECONDS
+        answer([(future, None, error) for _, future in jobs])
 
     def _run_group(self, jobs: list[Asked]) -> None:
         """Run jobs in one transaction, answer them when it is synced, and go on to the checkpoints."""
         self._backlog.begin_group()
         marks: list[Mark] = []
-        try:
-            with self._store.write() as connection, self._state.within(connection):
-                answers = self._run_jobs(jobs, connection)
-                grown = self._own.store_fresh(connection)
-                self._note_unsigned(grown)
-                if self._is_signing_due():
-                    marks = self._own.advance_marks(connection, self._own.unsigned())
-        except StorageError as error:
-            self._undo(jobs, error)
-            return
+        with self._store.write() as connection, self._state.within(connection):
+            answers = self._run_jobs(jobs, connection)
+            grown = self._own.store_fresh(connection)
+            self._note_unsigned(grown)
+            if self._is_signing_due():
+                marks = self._own.advance_marks(connection, self._own.unsigned())
         answer(answers)
         stored = self._backlog.end_group()
         if grown:
@@ -185,12 +203,12 @@ class LaneWriter:
                 raise
             return None, error
 
-    def _undo(self, jobs: list[Asked], error: StorageError) -> None:
-        """The transaction is undone: so is what memory says of it, and every job of it hears why."""
+    def _load(self) -> None:
+        """Take from the store what memory has to say of it."""
         with self._store.read() as connection:
             self._own.load(connection)
         self._backlog.load()
-        answer([(future, None, error) for _, future in jobs])
+        self._is_memory_stale = False
 
     def _note_unsigned(self, grown: list[str]) -> None:
         if not grown:
@@ -210,7 +228,12 @@ class LaneWriter:
         """How long until something is to be done without a job; None where nothing is."""
         signing = self._seconds_to_signing() if self._refusal is None else None
         stepping = self._backlog.seconds_to_step
+        if stepping is not None:
+            stepping = max(stepping, self._seconds_to_rest())
         return signing if stepping is None else min(stepping, stepping if signing is None else signing)
+
+    def _seconds_to_rest(self) -> float:
+        return max(0.0, self._rests_until - time.monotonic())
 
     def _is_signing_due(self) -> bool:
         return self._refusal is None and self._seconds_to_signing() == 0.0

@@ -18,9 +18,11 @@ from protocol.lanes.market.shops import ShopPublished
 from protocol.log.checkpoint import open_checkpoint
 from protocol.log.origin import Origin
 from storage.engine import Store, open_store
+from storage.errors import StorageError
 from storage.guard import open_guard
 from storage.heads import HeadStore
 from storage.lanes import LaneStore
+from storage.views.search_queue import queued_count
 from tests.village import MARKET, START_MS, Village, object_id
 
 NOW_MS = START_MS + 10_000_000_000
@@ -179,3 +181,51 @@ async def test_a_job_that_fails_does_not_touch_its_neighbours(house: House) -> N
     )
     assert isinstance(first, NodeError)
     assert isinstance(second, Reference)
+
+
+async def test_a_full_disk_refuses_what_is_asked_and_the_writer_goes_on_when_there_is_room(
+    house: House,
+) -> None:
+    """Nobody waits for ever, what was acknowledged stays, and folding and indexing are taken up again."""
+    acknowledged = await house.publish("bakery")
+    with house.store.write() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    refusals: list[str] = []
+    for number in range(600):
+        try:
+            acknowledged = await asyncio.wait_for(house.publish(f"shop {number}"), 10)
+        except StorageError as error:
+            refusals.append(error.code)
+            await asyncio.sleep(
+                0.3 * (len(refusals) == 1)
+            )  # in a quiet moment the backlog is tried, and fails
+        if len(refusals) == 3:
+            break
+    assert refusals == ["storage_full"] * 3
+    with house.store.write() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count=100000")
+    assert (await asyncio.wait_for(house.publish("butcher"), 10)).index == acknowledged.index + 1
+    house.writer.stop()
+    with house.store.read() as connection:
+        key = LaneStore(connection).lane_key(house.village.community, MARKET, 0)
+        assert key is not None
+        assert LaneStore(connection).size(key) == acknowledged.index + 2
+        assert queued_count(connection) == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_fault_of_our_own_leaves_nobody_waiting(house: House) -> None:
+    """An exception that no job may raise ends the writer: who waits and who comes later is told so."""
+
+    def faulty(transaction: Transaction) -> None:
+        raise ZeroDivisionError
+
+    told = await asyncio.wait_for(
+        asyncio.gather(house.writer.run(faulty), house.publish("bakery"), return_exceptions=True), 10
+    )
+    house.writer.stop()
+    assert [getattr(error, "code", None) for error in told] == ["node_stopping"] * 2
+    with pytest.raises(NodeError, match="node is stopping"):
+        await house.publish("butcher")
+    assert house.writer.refuses_because is not None
