@@ -111,10 +111,6 @@ class StateStore:
             self._age()
         return value
 
-    def note_absent(self, table: str, key: Key) -> None:
-        """Believe the caller that nothing stands at `key`, as under a name just drawn by lot: it is not looked up."""
-        self._new.setdefault((table, key), None)
-
     def put(self, table: str, key: Key, value: msgspec.Struct) -> None:
         """Set `key` of `table`."""
         assert table in self._decoders, f"table {table!r} is not known to this state"

@@ -145,8 +145,6 @@ async def publish_listing(node: Node, request: ListingDraft) -> PublishedListing
     )
 
     def job(transaction: Transaction) -> PublishedListing:
-        if request.listing_id is None:
-            transaction.note_new("listing", (transaction.community, lane, listing_id))
         reference = transaction.say(lane, body)
         if request.stock_steps is not None:
             key = listing_text_key(transaction.community, lane, listing_id)

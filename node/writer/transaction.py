@@ -56,10 +56,6 @@ class Transaction:
         """Return the struct of the folded state at `key`, or None."""
         return self._state.get(table, key)
 
-    def note_new(self, table: str, key: Key) -> None:
-        """Say that `key` was drawn by lot a moment ago, so that the fold need not look whether it is known."""
-        self._state.note_absent(table, key)
-
     def say(self, lane: str, body: Body) -> Reference:
         """Append one record of the community itself, folded and free of faults, and return its reference.
 

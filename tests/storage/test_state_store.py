@@ -44,20 +44,6 @@ def test_what_was_put_is_read_back_before_and_after_the_commit(store: Store) -> 
         assert [table for table, _, _ in dump(connection)] == ["order"]
 
 
-def test_a_name_just_drawn_is_not_looked_up_and_what_is_put_under_it_counts(store: Store) -> None:
-    """The caller's word spares a question; it never hides what this transaction wrote."""
-    state = StateStore(TABLES, store.forget_on_failure)
-    with store.write() as connection, state.within(connection):
-        state.note_absent("order", (1,))
-        assert state.get("order", (1,)) is None
-        state.put("order", (1,), Order(3))
-        state.note_absent("order", (1,))
-        assert state.get("order", (1,)) == Order(3)
-    with store.write() as connection, state.within(connection):
-        state.note_absent("order", (1,))
-        assert state.get("order", (1,)) == Order(3)
-
-
 def test_an_undone_transaction_is_forgotten_by_the_cache(store: Store) -> None:
     """After a failure, even one past the last flush, reads tell what the database holds."""
     state = StateStore(TABLES, store.forget_on_failure)
