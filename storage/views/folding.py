@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from protocol.encoding import encode
 from protocol.fold import TABLES, is_settled
 from protocol.lanes.kind import Key, Position
 from storage.heads import HeadStore
 from storage.schema.views import create_views, drop_views
 from storage.state import StateStore
 from storage.views.orders import project_deals, project_placements
-from storage.views.search_queue import queue_listings
+from storage.views.search_queue import QUEUE_LISTING
 
 _ABOUT_READERS = frozenset({"peer", "declared_lane"})  # who may read a community's lanes
 # In most lanes nobody waits and nothing is void, and what is said is mostly said for the first time.
@@ -56,7 +57,8 @@ class FoldState(StateStore):
                 newly_read.add(key[0])
         project_placements(self._connection, rows["placement"])
         project_deals(self._connection, rows["deal"])
-        queue_listings(self._connection, [key for key, _ in rows["listing"]])
+        if rows["listing"]:
+            self._run_many(QUEUE_LISTING, [(encode(key),) for key, _ in rows["listing"]])
         for community in newly_read:
             HeadStore(self._connection).renumber(community)  # type: ignore[arg-type]  # a charter's key begins with it
 

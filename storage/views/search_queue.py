@@ -4,23 +4,16 @@ Search runs behind the fold, so that a backfill is not held up by tokenizing; ho
 lag. A key is the fold's key of the listing, in canonical bytes; one that changes often may wait twice.
 """
 
-from collections.abc import Iterable
-
 import sqlalchemy as sa
 
-from protocol.encoding import decode, encode
+from protocol.encoding import decode
 from protocol.lanes.kind import Key
 from storage.schema.views import search_queue
 
 _KEY_BYTES_MAX = 256
 
 
-def queue_listings(connection: sa.Connection, keys: Iterable[Key]) -> None:
-    """Note that these listings changed."""
-    values = [(encode(key),) for key in keys]
-    if values:
-        place = "?" if connection.dialect.name == "sqlite" else "%s"
-        connection.exec_driver_sql(f"INSERT INTO search_queue (listing) VALUES ({place})", values)  # noqa: S608  no input
+QUEUE_LISTING = "INSERT INTO search_queue (listing) VALUES (?)"  # for the state, which asks the driver itself
 
 
 def queue_all_listings(connection: sa.Connection) -> None:
