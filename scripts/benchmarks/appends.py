@@ -1,8 +1,8 @@
 """Local appends, acknowledged one by one, against a bare `sqlite3` loop with the same group commit.
 
 Fifty clients publish listings through the API's own function, each waiting for its answer before it goes on;
-folding, signing and checkpoints run as they do in a node. The loop writes the bytes of the same records into one
-table, fifty a commit, WAL and synchronous FULL: no record, no tree, no fold, no signature.
+folding, signing, checkpoints and Python's collector run as they do in a node. The loop writes the bytes of the
+same records into one table, fifty a commit, WAL and synchronous FULL: no record, no tree, no fold, no signature.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from benchmarks.mix import MARKET
 from node.actions.listings import ListingDraft, publish_listing
 from node.actions.shops import ShopDraft, publish_shop
 from node.core import Node
+from node.operations.collecting import collect_seldom
 from protocol.lanes.market.listings import FixedPrice, Tax
 
 CLIENTS = 50
@@ -72,6 +73,7 @@ async def _publish(folder: Path) -> tuple[Watch, list[bytes]]:
     async with opened(folder) as node:
         shop = await publish_shop(node, ShopDraft(sector="food", name={"en": "By the ferry"}))
         drafts = [_draft(shop.shop_id, number) for number in range(RECORDS)]
+        collect_seldom()  # as a node that runs does
         with watched() as watch:
             await asyncio.gather(*(_client(node, drafts[first::CLIENTS]) for first in range(CLIENTS)))
         entries = await node.read(lambda read: own_entries(read, node.community, MARKET))
