@@ -1,6 +1,5 @@
 """The buyer's side of an order: place it, ask to cancel it, confirm its receipt."""
 
-import secrets
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta
@@ -16,6 +15,7 @@ from node.actions.shapes import (
     hash_of,
     id_of,
     market_of,
+    new_id,
     place_of,
     said,
 )
@@ -125,7 +125,7 @@ async def place_order(node: Node, request: OrderDraft) -> PlacedOrder:
     )
     parts = [seal_part(body, readers) for body in (*prepared.lines, details)]
     placed = OrderPlaced(
-        order_id=id_of(request.order_id) if request.order_id else secrets.token_bytes(16),
+        order_id=id_of(request.order_id) if request.order_id else new_id(node.clock.now()),
         seller=hash_of(request.seller),
         currency=prepared.currency,
         totals=totals_of(prepared.lines),

@@ -107,7 +107,7 @@ class Mix:
             yield from self._order()
 
     def _listing(self) -> Made:
-        self._newest_listing = self._random.randbytes(16)
+        self._newest_listing = self._new_id()
         titles, texts = self._random.choice(_words()), self._random.choice(_words())
         filler = f"{texts.en} " * (self._listing_bytes // len(texts.en) + 1)
         price = 300 + self._random.randrange(10_000)
@@ -132,7 +132,7 @@ class Mix:
 
     def _order(self) -> Iterator[Made]:
         """One order of the community with itself, from placing to posting."""
-        key = OrderKey(self._community, self._random.randbytes(16))
+        key = OrderKey(self._community, self._new_id())
         totals = [TaxTotal(tax_class="food", rate_bp=700, gross_minor=500 + self._random.randrange(20_000))]
         order = self._placed(key, totals)
         made, placed = self._say(TRADE, order)
@@ -170,6 +170,10 @@ class Mix:
             threshold=0,
             mediators=[],
         )
+
+    def _new_id(self) -> bytes:
+        """An id as a node draws it: the time first (node/actions/shapes.py)."""
+        return self._time_ms.to_bytes(6, "big") + self._random.randbytes(10)
 
     def _say(self, lane: str, body: Body) -> tuple[Made, Reference]:
         raw = self._encode(lane, body)
