@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from node.errors import NodeError
 from node.federation import Federation
+from node.login_limits import LoginLimits
+from node.passwords import Passwords
 from node.vault import Vault
 from node.writer.clock import ClockGuard
 from node.writer.lane_writer import LaneWriter
@@ -32,6 +34,8 @@ class Node:
     clock: ClockGuard
     writer: LaneWriter
     readers: ThreadPoolExecutor
+    passwords: Passwords
+    login_limits: LoginLimits = field(default_factory=LoginLimits)
     federation: Federation | None = None
 
     @property

@@ -112,6 +112,19 @@ SENTENCES: Mapping[str, str] = {
     "method_refused": "The address does not answer to this method. See /api/v1/openapi.json for what it does.",
     "conflict": "This was done already, or something else stands in its place. Look at what is there.",
     "internal": "The node made a mistake of its own. Try again; if it recurs, report the request id.",
+    # the people who log in
+    "login_refused": "Name or password is wrong. Try again, or ask a steward for a login link.",
+    "login_paused": "Too many attempts to log in have failed. Wait as long as is named here, or ask a "
+    "steward for a login link.",
+    "link_unknown": "This login link is not known here. See that it is complete, or ask a steward for a new "
+    "one.",
+    "link_used": "This login link was used already. Log in with your password, or ask a steward for a new "
+    "link.",
+    "link_expired": "This login link has expired. Ask a steward for a new one.",
+    "last_steward": "Nobody else is a steward of this node. Make somebody else a steward first.",
+    "person_name_refused": "That name cannot be used. Choose one of 1 to 60 characters on one line.",
+    "person_name_taken": "Somebody has that name already. Choose another one.",
+    "password_refused": "The password is too short or too long. Choose one of 8 to 200 characters.",
     # the demo
     "demo_node_died": "A node of the demo ended by itself. Its last lines stand here and say why.",
     "demo_stalled": "The demo waited in vain. Try again when the machine has less to do; what it waited for "
@@ -157,6 +170,15 @@ _STATUS = {
     "clock_apart": 503,
     "store_restored": 503,
     "guard_conflict": 503,
+    "login_refused": 401,
+    "login_paused": 429,
+    "link_unknown": 404,
+    "link_used": 410,
+    "link_expired": 410,
+    "last_steward": 409,
+    "person_name_refused": 422,
+    "person_name_taken": 409,
+    "password_refused": 422,
     "internal": 500,
     "setting_owned": 409,
     "setting_refused": 422,

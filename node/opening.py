@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from node.config import Settings
 from node.core import Node
+from node.passwords import Passwords
 from node.vault import Vault
 from node.writer.clock import ClockGuard, system_clock
 from node.writer.lane_writer import Advance, LaneWriter
@@ -54,6 +55,8 @@ async def opened_node(
         stack.callback(writer.stop)
         readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         stack.callback(readers.shutdown, cancel_futures=True)
+        passwords = Passwords()
+        stack.callback(passwords.close)
         yield Node(
             community=vault.community,
             genesis=vault.genesis,
@@ -63,6 +66,7 @@ async def opened_node(
             clock=guarded_clock,
             writer=writer,
             readers=readers,
+            passwords=passwords,
         )
 
 

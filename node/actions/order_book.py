@@ -117,7 +117,7 @@ async def list_orders(node: Node, request: OrdersQuery) -> OrdersAnswer:
             limit=request.limit,
             before_ms=request.before_ms,
         )
-        return OrdersAnswer(orders=[_summary(row) for row in rows])
+        return OrdersAnswer(orders=[summary_of(row) for row in rows])
 
     return await node.read(question)
 
@@ -135,7 +135,8 @@ async def show_order(node: Node, request: OrderName) -> OrderAnswer:
     return await node.read(question)
 
 
-def _summary(row: OrderRow) -> OrderSummary:
+def summary_of(row: OrderRow) -> OrderSummary:
+    """Return an order as lists show it."""
     return OrderSummary(
         buyer=to_base32(row.buyer),
         seller=to_base32(row.seller),

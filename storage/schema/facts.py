@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 1
+VERSION = 2
 
 metadata = sa.MetaData()
 
@@ -175,3 +175,52 @@ settings = sa.Table(
     sa.Column("name", PlainText, primary_key=True),
     sa.Column("value", PlainText, nullable=False),
 )
+
+people = sa.Table(  # who logs in to the pages; nothing of this ever stands in a lane
+    "people",
+    metadata,
+    sa.Column("person_id", Bytes, primary_key=True),
+    sa.Column("name", PlainText, nullable=False),
+    sa.Column("name_key", PlainText, nullable=False),  # the name as it is compared
+    sa.Column("role", PlainText, nullable=False),
+    sa.Column("password_hash", PlainText),  # Argon2id, in the PHC form
+    sa.Column("created_ms", Integer, nullable=False),
+    sa.Column("dismissed_ms", Integer),
+)
+sa.Index(
+    "people_named_once",
+    people.c.name_key,
+    unique=True,
+    sqlite_where=people.c.dismissed_ms.is_(None),
+    postgresql_where=people.c.dismissed_ms.is_(None),
+)
+
+login_links = sa.Table(
+    "login_links",
+    metadata,
+    sa.Column("token_hash", Bytes, primary_key=True),
+    sa.Column("person_id", Bytes, sa.ForeignKey("people.person_id"), nullable=False),
+    sa.Column("expires_ms", Integer, nullable=False),
+    sa.Column("used_ms", Integer),
+)
+
+web_sessions = sa.Table(
+    "web_sessions",
+    metadata,
+    sa.Column("token_hash", Bytes, primary_key=True),
+    sa.Column("person_id", Bytes, sa.ForeignKey("people.person_id"), nullable=False),
+    sa.Column("user_agent", PlainText, nullable=False),
+    sa.Column("opened_ms", Integer, nullable=False),
+    sa.Column("seen_ms", Integer, nullable=False),
+    sa.Column("expires_ms", Integer, nullable=False),
+)
+sa.Index("web_sessions_of_person", web_sessions.c.person_id)
+
+orders_of_people = sa.Table(  # which orders of the community were placed by whom
+    "orders_of_people",
+    metadata,
+    sa.Column("order_id", Bytes, primary_key=True),
+    sa.Column("person_id", Bytes, sa.ForeignKey("people.person_id"), nullable=False),
+    sa.Column("noted_ms", Integer, nullable=False),
+)
+sa.Index("orders_of_people_by_time", orders_of_people.c.person_id, orders_of_people.c.noted_ms)

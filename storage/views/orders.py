@@ -63,6 +63,12 @@ def find_order(connection: sa.Connection, buyer: bytes, order_id: bytes) -> Orde
     return None if row is None else OrderRow(*row)
 
 
+def find_orders(connection: sa.Connection, buyer: bytes, order_ids: Sequence[bytes]) -> dict[bytes, OrderRow]:
+    """Return those of these orders of one buyer that are here, by their ids."""
+    question = sa.select(orders).where(orders.c.buyer == buyer, orders.c.order_id.in_(order_ids))
+    return {row.order_id: OrderRow(*row) for row in connection.execute(question)}
+
+
 def list_orders(
     connection: sa.Connection,
     *,

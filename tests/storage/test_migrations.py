@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from storage.accounts import Auditor, admit_auditor, auditor_of
 from storage.backup import restore
 from storage.engine import DATABASE_FILE, Store, open_store
 from storage.errors import StorageError
 from storage.lanes import LaneStore
 from storage.migrations.run import SCRIPTS, SNAPSHOT_FOLDER, migrate
+from storage.people import Person, admit_person, person_named
 from storage.schema import facts, views
 from storage.versions import stored_version
 
@@ -38,7 +40,7 @@ def scripts_with(folder: Path, revision: str) -> Path:
 
 
 def made_by_revisions(place: str) -> None:
-    """A database of version 1 made by its frozen revision alone, as the first release's file is."""
+    """A database made by the frozen revisions alone."""
     with open_store(place) as store:
         with store.write() as connection:
             views.drop_views(connection)
@@ -53,7 +55,7 @@ def made_by_revisions(place: str) -> None:
             )
 
 
-def migrate_without_snapshot(store: Store) -> None:
+def migrate_without_snapshot(store: Store, target: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -61,13 +63,17 @@ def migrate_without_snapshot(store: Store) -> None:
     config.set_main_option("script_location", str(SCRIPTS))
     with store.write() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, target)
 
 
 def statements(connection: sa.Connection) -> dict[str, list[str]]:
     """The parts of every statement that SQLite keeps for the facts; their order means nothing."""
-    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
-    return {name: sorted(re.split(r",?\s*\n\s*", sql)) for name, sql in rows if name in facts.metadata.tables}
+    rows = connection.exec_driver_sql("SELECT name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    return {
+        name: sorted(re.split(r",?\s*\n\s*", sql))
+        for name, table, sql in rows
+        if table in facts.metadata.tables
+    }
 
 
 def statements_of_today(tmp_path: Path) -> dict[str, list[str]]:
@@ -90,15 +96,40 @@ def test_revisions_and_tables_are_the_same_schema(place: str, tmp_path: Path) ->
         assert compare_metadata(context, facts.metadata) == []
         assert stored_version(connection) == facts.VERSION
         if not store.is_postgres:
-            assert statements(connection).keys() == facts.metadata.tables.keys()
+            assert facts.metadata.tables.keys() <= statements(connection).keys()
             assert statements(connection) == statements_of_today(tmp_path)
         lanes = LaneStore(connection)
         key = lanes.open_lane(COMMUNITY, "trade", 0)
         assert lanes.append(key, 0, [b"x"] * 300) == 300
 
 
+def test_a_store_of_version_1_is_upgraded_when_it_is_opened(place: str) -> None:
+    """Its records and auditors are there, a snapshot was taken, and people can be admitted."""
+    with open_store(place) as store:
+        with store.write() as connection:
+            facts.metadata.drop_all(connection)
+            connection.exec_driver_sql("DELETE FROM alembic_version")
+        migrate_without_snapshot(store, "0001")
+        with store.write() as connection:
+            assert not sa.inspect(connection).has_table("people")
+            row = {"only_row": 1, "instance": b"i" * 16, "change_number": 0}
+            connection.execute(sa.insert(facts.store).values(**row, views_version=views.VERSION))
+            key = LaneStore(connection).open_lane(COMMUNITY, "trade", 0)
+            LaneStore(connection).append(key, 0, [b"kept"])
+            admit_auditor(connection, Auditor(b"hash", "陈会计", ("trade",), 1000))
+    person = Person(person_id=b"p" * 16, name="Lin", role="steward", created_ms=1)
+    with open_store(place) as store:
+        with store.write() as connection:
+            assert stored_version(connection) == facts.VERSION
+            assert LaneStore(connection).entries(key, 0, 1) == [b"kept"]
+            assert auditor_of(connection, b"hash") is not None
+            admit_person(connection, person)
+            assert person_named(connection, "LIN") == person
+        assert store.folder is None or (store.folder / SNAPSHOT_FOLDER / "version-0001.db").exists()
+
+
 def test_an_upgrade_takes_a_snapshot_and_keeps_every_fact(place: str, tmp_path: Path) -> None:
-    """A store of version 1 with records in it comes out of an upgrade with the same records."""
+    """A store of today with records in it comes out of an upgrade with the same records."""
     scripts = scripts_with(tmp_path / "50% scripts", ADDS_A_COLUMN)
     with open_store(place) as store:
         with store.write() as connection:
