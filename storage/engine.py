@@ -16,6 +16,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from storage.errors import StorageError
+from storage.journal import JournalKeeper
 from storage.postgres import postgres_engines, postgres_url
 from storage.sqlite import FolderLock, check_folder, sqlite_engines
 from storage.versions import bring_to_this_version, check_version
@@ -26,10 +27,18 @@ DATABASE_FILE = "wildgrass.db"
 class Store:
     """An open store. `write` is for one thread; `read` may be used from several at once."""
 
-    def __init__(self, *, writer: sa.Engine | None, reader: sa.Engine, folder: Path | None) -> None:
+    def __init__(
+        self,
+        *,
+        writer: sa.Engine | None,
+        reader: sa.Engine,
+        folder: Path | None,
+        journal: JournalKeeper | None = None,
+    ) -> None:
         """Take ready engines; use `open_store`."""
         self._writer = writer
         self._reader = reader
+        self._journal = journal
         self.folder = folder
         self._forget: list[Callable[[], None]] = []
         self._closing = ExitStack()
@@ -54,6 +63,8 @@ class Store:
             for forget in self._forget:
                 forget()
             raise
+        if self._journal is not None:
+            self._journal.note_commit()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -75,6 +86,8 @@ class Store:
 
     def close(self) -> None:
         """Close every connection and give the lock back; a second time does nothing."""
+        if self._journal is not None:
+            self._journal.close()
         self._reader.dispose()
         if self._writer is not None:
             self._writer.dispose()
@@ -124,7 +137,7 @@ def _open_sqlite(folder: Path, *, writer: bool) -> Store:
         return Store(writer=None, reader=sqlite_engines(file)[1], folder=folder)
     lock = FolderLock(folder)
     writing, reading = sqlite_engines(file)
-    store = Store(writer=writing, reader=reading, folder=folder)
+    store = Store(writer=writing, reader=reading, folder=folder, journal=JournalKeeper(file))
     store.close_with(lock.release)
     return store
 

@@ -16,6 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 
 from storage.errors import StorageError
+from storage.journal import JOURNAL_BYTES_MAX
 
 LOCK_FILE = "wildgrass.lock"
 READERS_MAX = 4
@@ -23,10 +24,6 @@ READERS_MAX = 4
 _BUSY_TIMEOUT_MS = 10_000
 _WRITER_CACHE_KIB = 8_192
 _READER_CACHE_KIB = 1_024
-_JOURNAL_BYTES_MAX = 16 * 1_048_576  # what a long backfill leaves behind of its journal
-_JOURNAL_PAGES = (
-    4_000  # as many bytes: a page that many commits change is copied back once, which spares flash
-)
 
 _CODES = {
     sqlite3.SQLITE_BUSY: "storage_busy",
@@ -56,7 +53,7 @@ def sqlite_refusal(error: BaseException | None) -> StorageError | None:
 
 def sqlite_engines(file: Path) -> tuple[sa.Engine, sa.Engine]:
     """Return the engine of the writer, one connection, and that of the readers, a few that cannot write."""
-    writer = sqlite_engine(file, cache_kib=_WRITER_CACHE_KIB, journal_pages=_JOURNAL_PAGES)
+    writer = sqlite_engine(file, cache_kib=_WRITER_CACHE_KIB, journal_pages=0)
     reader = _engine(file, connections=READERS_MAX, begin="BEGIN")
 
     @event.listens_for(reader, "connect")
@@ -73,7 +70,7 @@ def sqlite_engines(file: Path) -> tuple[sa.Engine, sa.Engine]:
 def sqlite_engine(file: Path, *, cache_kib: int, journal_pages: int) -> sa.Engine:
     """Return an engine of one connection whose every commit is on the disk when it returns.
 
-    `journal_pages` are written to the journal before they are copied back.
+    `journal_pages` are written to the journal before a commit copies them back; 0 leaves that to a keeper.
     """
     engine = _engine(file, connections=1, begin="BEGIN IMMEDIATE")
 
@@ -87,7 +84,7 @@ def sqlite_engine(file: Path, *, cache_kib: int, journal_pages: int) -> sa.Engin
         connection.execute("PRAGMA secure_delete=OFF")  # erasing turns it on: see storage/sealed.py
         connection.execute(f"PRAGMA cache_size=-{cache_kib}")
         connection.execute("PRAGMA mmap_size=0")
-        connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_BYTES_MAX}")
+        connection.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES_MAX}")
         connection.execute(f"PRAGMA wal_autocheckpoint={journal_pages}")
 
     return engine
