@@ -94,6 +94,23 @@ class PlacedOrder(Said, frozen=True, kw_only=True):
     allocations: list[Allocation]
 
 
+class OrderPreview(Request, frozen=True, kw_only=True):
+    """An order as it would be placed; nothing is."""
+
+    seller: HashText
+    lines: Annotated[list[LineDraft], Meta(min_length=1, max_length=ORDER_LINES_MAX)]
+    collector: Literal["buyer", "seller"] = "seller"
+
+
+class PreviewedOrder(Answer, frozen=True, kw_only=True):
+    """What it would come to and give to whom, by the policy that it would pin."""
+
+    policy_id: str
+    currency: str
+    total_minor: int
+    allocations: list[Allocation]
+
+
 class OwnOrderName(Request, frozen=True, kw_only=True):
     """One of the orders that our community placed."""
 
@@ -155,6 +172,30 @@ async def place_order(node: Node, request: OrderDraft) -> PlacedOrder:
     return await node.write(job)
 
 
+async def preview_order(node: Node, request: OrderPreview) -> PreviewedOrder:
+    """Compute what an order would come to and who would get what, without placing it."""
+
+    def question(read: StateReader) -> PreviewedOrder:
+        lines, currency = _lines(read, request.seller, request.lines)
+        policy = _common_policy(read, node.community, hash_of(request.seller))
+        totals = totals_of(lines)
+        allocations = split(
+            read.get("policy", (policy,)),
+            totals,
+            currency,
+            same_community=hash_of(request.seller) == node.community,
+            collector=request.collector,
+        )
+        return PreviewedOrder(
+            policy_id=to_base32(policy),
+            currency=currency,
+            total_minor=sum(total.gross_minor for total in totals),
+            allocations=list(allocations),
+        )
+
+    return await node.read(question)
+
+
 async def request_cancellation(node: Node, request: CancellationDraft) -> Said:
     """Ask the seller to release us from an order; the seller's next word answers it."""
     body = CancellationRequested(order_id=id_of(request.order_id))
@@ -189,20 +230,7 @@ def _prepare(read: StateReader, buyer: bytes, request: OrderDraft) -> _Prepared:
     community = read.get("community", (seller,))
     if community is None:
         raise NodeError("community_unknown", request.seller)
-    lines: list[OrderLine] = []
-    currencies = set()
-    for draft in request.lines:
-        lane, listing_id = market_of(draft.sector), id_of(draft.listing_id)
-        listing = read.get("listing", (seller, lane, listing_id))
-        if listing is None:
-            raise NodeError("not_found", f"listing {draft.listing_id}")
-        if listing.is_withdrawn or listing.published.availability == "out_of_stock":
-            raise NodeError("listing_unavailable", draft.listing_id)
-        reference = Reference(seller, lane, listing.epoch, listing.index, listing.record_id)
-        lines.append(line_of(listing.published, reference, draft.steps))
-        currencies.add(listing.published.price.currency)
-    if len(currencies) != 1:
-        raise NodeError("currencies_mixed", ", ".join(sorted(currencies)))
+    lines, currency = _lines(read, request.seller, request.lines)
     lines += [
         OrderLine(
             total_minor=charge.amount_minor,
@@ -214,8 +242,28 @@ def _prepare(read: StateReader, buyer: bytes, request: OrderDraft) -> _Prepared:
     ]
     policy = hash_of(request.policy_id) if request.policy_id else _common_policy(read, buyer, seller)
     return _Prepared(
-        lines=lines, currency=currencies.pop(), policy_id=policy, seller_key=community.genesis.sealing_key
+        lines=lines, currency=currency, policy_id=policy, seller_key=community.genesis.sealing_key
     )
+
+
+def _lines(read: StateReader, seller_text: str, drafts: list[LineDraft]) -> tuple[list[OrderLine], str]:
+    """Return the lines at today's prices, and their one currency."""
+    seller = hash_of(seller_text)
+    lines: list[OrderLine] = []
+    currencies = set()
+    for draft in drafts:
+        lane, listing_id = market_of(draft.sector), id_of(draft.listing_id)
+        listing = read.get("listing", (seller, lane, listing_id))
+        if listing is None:
+            raise NodeError("not_found", f"listing {draft.listing_id}")
+        if listing.is_withdrawn or listing.published.availability == "out_of_stock":
+            raise NodeError("listing_unavailable", draft.listing_id)
+        reference = Reference(seller, lane, listing.epoch, listing.index, listing.record_id)
+        lines.append(line_of(listing.published, reference, draft.steps))
+        currencies.add(listing.published.price.currency)
+    if len(currencies) != 1:
+        raise NodeError("currencies_mixed", ", ".join(sorted(currencies)))
+    return lines, currencies.pop()
 
 
 def _common_policy(read: StateReader, buyer: bytes, seller: bytes) -> bytes:

@@ -17,6 +17,7 @@ from node.actions.shapes import (
     place_of,
 )
 from node.core import Node
+from node.errors import NodeError
 from node.writer.transaction import Transaction
 from protocol.fields import Text, Title
 from protocol.identity.keys import to_base32
@@ -62,6 +63,14 @@ class ShopAnswer(Answer, frozen=True, kw_only=True):
     delivery: Text | None = None
 
 
+class ShopPlace(Request, frozen=True, kw_only=True):
+    """One shop in one sector, of our own community unless another is named."""
+
+    sector: Sector
+    shop_id: IdText
+    community: HashText | None = None
+
+
 class ShopsAnswer(Answer, frozen=True, kw_only=True):
     """Shops by sector and id."""
 
@@ -85,6 +94,16 @@ async def publish_shop(node: Node, request: ShopDraft) -> PublishedShop:
         return PublishedShop(record=place_of(reference), shop_id=to_base32(shop_id))
 
     return await node.write(job)
+
+
+async def show_shop(node: Node, request: ShopPlace) -> ShopAnswer:
+    """Show one shop of any community that this node follows."""
+    community = hash_of(request.community) if request.community else node.community
+    key = (community, market_of(request.sector), id_of(request.shop_id))
+    shop = await node.read(lambda read: read.get("shop", key))
+    if shop is None:
+        raise NodeError("not_found", "no such shop here")
+    return _answer(community, key[1], shop.published)
 
 
 async def list_shops(node: Node, request: ShopsQuery) -> ShopsAnswer:

@@ -18,10 +18,13 @@ from node.actions.auditors import (
 from node.actions.buying import (
     CancellationDraft,
     OrderDraft,
+    OrderPreview,
     OwnOrderName,
     PlacedOrder,
+    PreviewedOrder,
     confirm_receipt,
     place_order,
+    preview_order,
     request_cancellation,
 )
 from node.actions.listings import (
@@ -89,7 +92,17 @@ from node.actions.selling import (
     reject_order,
 )
 from node.actions.shapes import Said
-from node.actions.shops import PublishedShop, ShopDraft, ShopsAnswer, ShopsQuery, list_shops, publish_shop
+from node.actions.shops import (
+    PublishedShop,
+    ShopAnswer,
+    ShopDraft,
+    ShopPlace,
+    ShopsAnswer,
+    ShopsQuery,
+    list_shops,
+    publish_shop,
+    show_shop,
+)
 from node.actions.status import StatusAnswer, StatusQuery, show_status
 from node.api.route import Route
 
@@ -100,6 +113,7 @@ _STATUS = (Route("GET", "/status", show_status, StatusQuery, StatusAnswer, "admi
 _MARKET = (
     Route("POST", "/shops", publish_shop, ShopDraft, PublishedShop, "admin", "Publish a shop.", 201),
     Route("GET", "/shops", list_shops, ShopsQuery, ShopsAnswer, "public", "List a community's shops."),
+    Route("GET", "/shops/{shop_id}", show_shop, ShopPlace, ShopAnswer, "public", "Show a shop."),
     Route(
         "POST",
         "/listings",
@@ -154,6 +168,15 @@ _MARKET = (
 
 _BUYING = (
     Route("POST", "/orders", place_order, OrderDraft, PlacedOrder, "admin", "Place an order.", 201),
+    Route(
+        "POST",
+        "/orders/preview",
+        preview_order,
+        OrderPreview,
+        PreviewedOrder,
+        "public",
+        "Compute what an order would come to and give to whom.",
+    ),
     Route(
         "POST",
         "/purchases/{order_id}/cancellation",

@@ -7,9 +7,11 @@ from node.actions.buying import (
     DetailsDraft,
     LineDraft,
     OrderDraft,
+    OrderPreview,
     OwnOrderName,
     confirm_receipt,
     place_order,
+    preview_order,
     request_cancellation,
 )
 from node.actions.listings import (
@@ -33,7 +35,7 @@ from node.actions.selling import (
     refund_order,
     reject_order,
 )
-from node.actions.shops import ShopDraft, publish_shop
+from node.actions.shops import ShopDraft, ShopPlace, publish_shop, show_shop
 from node.actions.status import StatusQuery, show_status
 from node.automation.chores import do_chores, find_chores
 from node.core import Node
@@ -175,3 +177,28 @@ async def test_a_request_to_cancel_ends_by_the_sellers_word(open_node) -> None:
         assert (shown.status, shown.code, shown.waiting) == ("rejected", "sold_out", [])
         with pytest.raises(NodeError):
             await request_cancellation(node, CancellationDraft(order_id=order.order_id))
+
+
+async def test_a_preview_says_what_the_order_then_says_and_writes_nothing(open_node) -> None:
+    """Total, policy and shares are those of the order that is placed from the same lines."""
+    async with open_node("preview") as node:
+        line = await open_shop(node)
+        seller = to_base32(node.community)
+        preview = await preview_order(node, OrderPreview(seller=seller, lines=[line]))
+        assert (await list_orders(node, OrdersQuery(side="buyer"))).orders == []
+        placed = await place_order(node, OrderDraft(seller=seller, lines=[line], details=DETAILS))
+        assert (preview.total_minor, preview.allocations) == (placed.total_minor, placed.allocations)
+        order = await show_order(node, OrderName(buyer=placed.buyer, order_id=placed.order_id))
+        assert preview.policy_id == order.policy_id
+
+
+async def test_a_shop_is_shown_by_its_id(open_node) -> None:
+    """Its words come back; another id is not found."""
+    async with open_node("shop") as node:
+        shop = await publish_shop(
+            node, ShopDraft(sector="food", name={"en": "Pier"}, pickup={"en": "Fridays"})
+        )
+        shown = await show_shop(node, ShopPlace(sector="food", shop_id=shop.shop_id))
+        assert (shown.name, shown.pickup) == ({"en": "Pier"}, {"en": "Fridays"})
+        with pytest.raises(NodeError, match="no such shop"):
+            await show_shop(node, ShopPlace(sector="pets", shop_id=shop.shop_id))
