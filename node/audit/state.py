@@ -8,8 +8,7 @@ the rest stands in a SQLite file that is deleted with the audit and never synced
 """
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -39,7 +38,17 @@ _encode = (
     msgspec.msgpack.Encoder().encode
 )  # nothing here is hashed or compared but keys, and those hold no maps
 _decode_key = msgspec.msgpack.Decoder(tuple[Any, ...]).decode
-_Place = tuple[str, Key]
+
+
+class _Held:
+    """What is in memory of one table, by key: rows that changed since the last flush, and rows as last read."""
+
+    __slots__ = ("changed", "is_spilled", "read")
+
+    def __init__(self) -> None:
+        self.changed: dict[Key, Any] = {}
+        self.read: dict[Key, Any] = {}
+        self.is_spilled = False  # whether it has rows on disk
 
 
 class SpillingState:
@@ -48,10 +57,9 @@ class SpillingState:
     def __init__(self, rows_held: int = ROWS_HELD) -> None:
         """Begin empty; `rows_held` changed rows, and twice as many read ones, are kept in memory."""
         self._rows_held = rows_held
-        self._changed: dict[_Place, Any] = {}
-        self._read: dict[_Place, Any] = {}
-        self._tables: set[str] = set()  # tables that ever had a row
-        self._spilled: set[str] = set()  # tables that have rows on disk
+        self._changed_rows = 0
+        self._read_rows = 0
+        self._tables: dict[str, _Held] = {}  # those that ever had a row
         self._disk: _Disk | None = None
 
     def __enter__(self) -> Self:
@@ -63,39 +71,39 @@ class SpillingState:
         if self._disk is not None:
             self._disk.close()
 
+    @property
+    def rows_in_memory(self) -> int:
+        """How many rows are kept in memory now."""
+        return sum(len(held.changed) + len(held.read) for held in self._tables.values())
+
     def get(self, table: str, key: Key) -> Any:
         """Return the struct at `key`, or None."""
-        if table not in self._tables:
+        held = self._tables.get(table)
+        if held is None:
             return None
-        place = (table, key)
-        value = self._changed.get(place, _UNKNOWN)
+        value = held.changed.get(key, _UNKNOWN)
         if value is not _UNKNOWN:
             return value
-        if table not in self._spilled:
+        if not held.is_spilled:
             return None
-        value = self._read.get(place, _UNKNOWN)
-        if value is not _UNKNOWN:
-            return value
-        assert self._disk is not None
-        if not self._disk.filter[hash(place) % FILTER_SLOTS]:
-            return None
-        if len(self._read) >= 2 * self._rows_held:
-            self._read.clear()
-        value = self._read[place] = self._disk.get(place)
-        return value
+        value = held.read.get(key, _UNKNOWN)
+        return self._read(held, table, key) if value is _UNKNOWN else value
 
-    def put(self, table: str, key: Key, value: msgspec.Struct) -> None:
-        """Set one key."""
-        self._tables.add(table)
-        self._changed[table, key] = value
-        if len(self._changed) >= self._rows_held:
+    def put(self, table: str, key: Key, value: msgspec.Struct | None) -> None:
+        """Set one key; None takes it out."""
+        held = self._tables.get(table)
+        if held is None:
+            held = self._tables[table] = _Held()
+        changed = held.changed
+        before = len(changed)
+        changed[key] = value
+        self._changed_rows += len(changed) - before
+        if self._changed_rows >= self._rows_held:
             self._flush()
 
     def remove(self, table: str, key: Key) -> None:
         """Take one key out; it may be absent."""
-        self._changed[table, key] = None
-        if len(self._changed) >= self._rows_held:
-            self._flush()
+        self.put(table, key, None)
 
     def is_settled(self, position: Position) -> bool:
         """Whether the entry at `position` is folded and not pending."""
@@ -106,26 +114,41 @@ class SpillingState:
 
         With `brief`, rows from the file are structs of that type, which has some of their fields.
         """
-        if self._disk is None:
-            rows = list(self._changed.items())
-            yield from ((key, value) for (name, key), value in rows if name == table and value is not None)
-            return
-        self._flush()
-        yield from self._disk.items(table, brief)
+        if self._disk is not None:
+            self._flush()
+            yield from self._disk.items(table, brief)
+        elif table in self._tables:
+            rows = list(self._tables[table].changed.items())
+            yield from ((key, value) for key, value in rows if value is not None)
+
+    def _read(self, held: _Held, table: str, key: Key) -> Any:
+        """Read a row that is not in memory, and keep it there; None where it was never written."""
+        assert self._disk is not None
+        if not self._disk.may_have(table, key):
+            return None
+        if self._read_rows >= 2 * self._rows_held:
+            self._read_rows = 0
+            for each in self._tables.values():
+                each.read = {}
+        self._read_rows += 1
+        value = held.read[key] = self._disk.get(table, key)
+        return value
 
     def _flush(self) -> None:
         """Write what changed; it stays at hand as what was read last."""
         if self._disk is None:
             self._disk = _Disk()
-        self._spilled |= self._disk.write(self._changed)
-        self._read = self._changed
-        self._changed = {}
+        for table, held in self._tables.items():
+            if held.changed:
+                held.is_spilled |= self._disk.write(table, held.changed)
+            held.read, held.changed = held.changed, {}
+        self._read_rows, self._changed_rows = self._changed_rows, 0
 
 
 class _Disk:
     """The temporary file, a table for a table.
 
-    Rows are found by Python's hash of their place, which strangers cannot aim at, and told apart by their key.
+    Rows are found by a hash of table and key, which strangers cannot aim at, and told apart by their key.
     The filter knows which hashes were never written, so most look-ups of absent rows cost nothing.
     """
 
@@ -141,7 +164,7 @@ class _Disk:
             self._connection.execute(_about(name, _CREATE))
             self._connection.execute(_about(name, _CREATE_INDEX))
         self._connection.execute("BEGIN")  # never committed: nothing here outlives the process
-        self.filter = bytearray(FILTER_SLOTS)
+        self._filter = bytearray(FILTER_SLOTS)
         structs = {**TABLES, **KEPT}
         self._decoders = {name: msgspec.msgpack.Decoder(struct).decode for name, struct in structs.items()}
 
@@ -149,25 +172,29 @@ class _Disk:
         self._connection.close()
         self._folder.cleanup()
 
-    def get(self, place: _Place) -> Any:
-        found = self._find(place)
-        return None if found is None else self._decoders[place[0]](found[1])
+    def may_have(self, table: str, key: Key) -> bool:
+        """Whether such a row may ever have been written; mostly right."""
+        return self._filter[_hash(table, key) % FILTER_SLOTS] == 1
 
-    def write(self, rows: dict[_Place, Any]) -> set[str]:
-        """Write what changed (None: take it out), and return the tables that were written to."""
-        new: dict[str, list[tuple[int, bytes, bytes]]] = defaultdict(list)
-        known = self.filter
-        for place, value in rows.items():
-            place_hash = hash(place)
-            if known[place_hash % FILTER_SLOTS] and self._replace(place, value):
+    def get(self, table: str, key: Key) -> Any:
+        found = self._find(table, key)
+        return None if found is None else self._decoders[table](found[1])
+
+    def write(self, table: str, rows: Mapping[Key, Any]) -> bool:
+        """Write what changed (None: take it out); return whether any row is new."""
+        new: list[tuple[int, bytes, bytes]] = []
+        known, table_hash, kept = self._filter, hash(table), KEPT.get(table)
+        for key, value in rows.items():
+            place_hash = hash(key) ^ table_hash
+            slot = place_hash % FILTER_SLOTS
+            if known[slot] and self._replace(table, key, value):
                 continue
             if value is not None:
-                known[place_hash % FILTER_SLOTS] = 1
-                new[place[0]].append((place_hash, _encode(place[1]), _encoded(place[0], value)))
-        for table, added in new.items():
-            added.sort()  # neighbours share pages of the index
-            self._connection.executemany(_about(table, _INSERT), added)
-        return set(new)
+                known[slot] = 1
+                new.append((place_hash, _encode(key), _encode(kept.of(value) if kept else value)))
+        new.sort()  # neighbours share pages of the index
+        self._connection.executemany(_about(table, _INSERT), new)
+        return bool(new)
 
     def items(self, table: str, brief: type[msgspec.Struct] | None) -> Iterator[tuple[Any, Any]]:
         decode = msgspec.msgpack.Decoder(brief).decode if brief else self._decoders[table]
@@ -176,29 +203,31 @@ class _Disk:
             for key, value in page:
                 yield _decode_key(key), decode(value)
 
-    def _replace(self, place: _Place, value: Any) -> bool:
+    def _replace(self, table: str, key: Key, value: Any) -> bool:
         """Change or take out a row that is there; return whether it was."""
-        found = self._find(place)
+        found = self._find(table, key)
         if found is None:
             return False
         if value is None:
-            self._connection.execute(_about(place[0], _DELETE), found[:1])
+            self._connection.execute(_about(table, _DELETE), found[:1])
         else:
-            self._connection.execute(_about(place[0], _UPDATE), (_encoded(place[0], value), found[0]))
+            kept = KEPT.get(table)
+            raw = _encode(kept.of(value) if kept else value)
+            self._connection.execute(_about(table, _UPDATE), (raw, found[0]))
         return True
 
-    def _find(self, place: _Place) -> tuple[int, bytes] | None:
+    def _find(self, table: str, key: Key) -> tuple[int, bytes] | None:
         """Return row number and value."""
-        key = _encode(place[1])
-        for rowid, found, value in self._connection.execute(_about(place[0], _SELECT), (hash(place),)):
-            if found == key:
+        raw = _encode(key)
+        for rowid, found, value in self._connection.execute(_about(table, _SELECT), (_hash(table, key),)):
+            if found == raw:
                 return rowid, value
         return None
 
 
-def _encoded(table: str, value: Any) -> bytes:
-    kept = KEPT.get(table)
-    return _encode(kept.of(value) if kept else value)
+def _hash(table: str, key: Key) -> int:
+    """Of Python's own hashes, which begin anew with each process."""
+    return hash(key) ^ hash(table)
 
 
 def _about(table: str, statement: str) -> str:

@@ -21,11 +21,11 @@ from protocol.lanes.ledger.postings import Posting, account_key
 from protocol.lanes.trade.orders import OrderKey, deal_key
 from protocol.waiting import State
 
-_SUMS_HELD_MAX = 10_000
+SUMS_HELD_MAX = 10_000
 
 
 class GrossSum(msgspec.Struct, frozen=True):
-    """What the shares of one order come to, over all its moves."""
+    """What the shares of one order come to, over its moves so far."""
 
     amount_minor: int
 
@@ -62,11 +62,11 @@ class DealBrief(msgspec.Struct):
     totals: tuple[_Gross, ...]
 
 
-class _KeptPublished(msgspec.Struct, frozen=True):
+class _KeptPublished(msgspec.Struct, array_like=True, frozen=True, gc=False):
     shop_id: bytes
 
 
-class KeptListing(msgspec.Struct, frozen=True):
+class KeptListing(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What steps and sums read of a listing again: not its words and pictures, most of all bytes of a market."""
 
     published: _KeptPublished
@@ -121,26 +121,32 @@ def add_up(state: AuditState, book: Book) -> Dues:
 
 def _check_splits(state: AuditState, book: Book) -> None:
     """The shares of a completed order, with those of its later refunds, sum to what it comes to now."""
+    held: dict[Key, int] = defaultdict(int)
     for _, move in state.items("move", MoveBrief):
         if move.allocations:
-            _add_shares(state, move)
+            held[deal_key(move.seller, move.order)] += sum(share.amount_minor for share in move.allocations)
+            if len(held) >= SUMS_HELD_MAX:
+                _put_shares(state, held)
     for key, deal in state.items("deal", DealBrief):
         if deal.status != "completed":
             continue
         gross = sum(total.gross_minor for total in deal.totals)
-        shares = state.get("gross_sum", key)
-        is_equal = gross == (shares.amount_minor if shares else 0)
+        is_equal = gross == held.get(key, 0) + _put_before(state, key)
         book.count("splits", passed=is_equal, failed=not is_equal)
         if not is_equal:
             place = Place(community=to_base32(key[0]))
             book.find("posting_unshared", f"order {key[2].hex()}: {gross} in all", place=place)
 
 
-def _add_shares(state: AuditState, move: MoveBrief) -> None:
-    key = deal_key(move.seller, move.order)
-    before: GrossSum | None = state.get("gross_sum", key)
-    amount = sum(share.amount_minor for share in move.allocations) + (before.amount_minor if before else 0)
-    state.put("gross_sum", key, GrossSum(amount))
+def _put_shares(state: AuditState, held: dict[Key, int]) -> None:
+    for key, amount in held.items():
+        state.put("gross_sum", key, GrossSum(amount + _put_before(state, key)))
+    held.clear()
+
+
+def _put_before(state: AuditState, key: Key) -> int:
+    shares: GrossSum | None = state.get("gross_sum", key)
+    return shares.amount_minor if shares else 0
 
 
 def _check_postings(state: AuditState, book: Book) -> Dues:
@@ -159,7 +165,7 @@ def _check_postings(state: AuditState, book: Book) -> Dues:
         counterparty = position.community if community == posting.order.buyer else posting.order.buyer
         for line in posting.entries:
             held[account_key(community, posting.currency, line.account, counterparty)] += line.amount_minor
-        if len(held) >= _SUMS_HELD_MAX:
+        if len(held) >= SUMS_HELD_MAX:
             _put_sums(state, held)
     _put_sums(state, held)
     _check_accounts(state, book)

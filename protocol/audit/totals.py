@@ -11,7 +11,7 @@ import msgspec
 from protocol.amounts.entries import DUE, SHARE_PREFIX
 from protocol.audit.findings import AdoptedPolicy, Book, CommunityTotals, Money, Owed, RoleShare
 from protocol.audit.history import History
-from protocol.audit.sums import AuditState
+from protocol.audit.sums import AuditState, KeptListing
 from protocol.identity.keys import to_base32
 from protocol.limits import ROLES_LISTED_MAX
 
@@ -20,10 +20,6 @@ _OTHER_ROLES = "other roles"
 
 class _Nothing(msgspec.Struct):
     """Of a row whose key says enough."""
-
-
-class _Listing(msgspec.Struct):
-    is_withdrawn: bool
 
 
 class _Placed(msgspec.Struct):
@@ -91,7 +87,7 @@ class Totals:
     def _add_market(self, state: AuditState) -> None:
         for key, _ in state.items("shop", _Nothing):
             self._counts[key[0], "shop"] += 1
-        for key, listing in state.items("listing", _Listing):
+        for key, listing in state.items("listing", KeptListing):
             self._counts[key[0], "withdrawn" if listing.is_withdrawn else "listing"] += 1
 
     def _add_orders(self, state: AuditState, book: Book) -> None:
