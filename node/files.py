@@ -7,6 +7,8 @@ from pathlib import Path
 
 from node.errors import NodeError
 
+KIT_FILE = "emergency-kit.txt"  # waits in the folder until it was printed and read
+
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 

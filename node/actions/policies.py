@@ -8,13 +8,24 @@ from node.actions.shapes import Answer, HashText, Request, Said, hash_of, place_
 from node.core import Node
 from node.errors import NodeError
 from node.writer.transaction import Transaction
-from protocol.amounts.split import Allocation, Policy, TaxTotal, policy_id, split
+from protocol.amounts.split import Allocation, Policy, Share, TaxTotal, policy_id, split
 from protocol.identity.keys import to_base32
 from protocol.lanes.charter.policies import PolicyAdopted, PolicyRetired
 from protocol.lanes.kind import CHARTER
 from storage.views.reading import StateReader
 
 _POLICIES_MAX = 200
+
+# What the first run adopts. Its id holds no community: two that both took it can trade at once.
+DEFAULT_POLICY = Policy(
+    base="net",
+    shares=(
+        Share(role="commons", beneficiary="seller_community", share_bp=300),
+        Share(role="buyer_community", beneficiary="buyer_community", share_bp=200),
+    ),
+    same_community="to_seller_community",
+    tax_remitter="seller",
+)
 
 
 class PolicyDraft(Request, frozen=True, kw_only=True):

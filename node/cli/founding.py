@@ -12,9 +12,8 @@ import click
 
 from node.cli.options import words, words_of
 from node.errors import NodeError
+from node.files import KIT_FILE
 from node.locale import CHINESE, LANGUAGES, language_of_environment
-
-KIT_FILE = "emergency-kit.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
-from node.cli.founding import KIT_FILE
 from node.cli.output import in_words, table
 from node.cli.session import Session, command
 from node.errors import UNREACHABLE
+from node.files import KIT_FILE
 
 if TYPE_CHECKING:
     from node.operations.lifecycle import RunningNode
@@ -47,6 +47,7 @@ def status(session: Session) -> int:
 def _lines(running: "RunningNode", node: dict[str, Any]) -> list[str]:
     known = [("community", _("Community")), ("listings", _("Listings")), ("pending", _("Records that wait"))]
     known += [("awaited", _("Postings awaited")), ("void", _("Records without effect"))]
+    known += [("version", _("Version"))]
     rows = [[label, str(node[name])] for name, label in known if name in node]
     return [
         f"{in_words(running.name)}  {running.url}",

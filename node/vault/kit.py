@@ -4,6 +4,7 @@ Twelve words are 16 bytes of entropy (PyPI `mnemonic`, lists english and chinese
 once; the node keeps neither them nor what they derive.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ ENTROPY_BYTES = 16
 _LISTS = {ENGLISH: "english", CHINESE: "chinese_simplified"}
 _WORDS_TEXT_MAX = 1_000
 _WORDS_A_LINE = 4
+_WORDS_LINE = re.compile(r"^  (?= *[0-9]+\. )(.+)$", re.MULTILINE)
+_WORD = re.compile(r"([0-9]+)\. (\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +84,10 @@ def kit_text(kit: Kit, language: str) -> str:
             "",
         ]
     )
+
+
+def words_in_kit(text: str) -> list[str]:
+    """Return the words that stand on such a page, or raise `words_refused` where they are no kit's."""
+    found = [word for line in _WORDS_LINE.findall(text) for _number, word in _WORD.findall(line)]
+    entropy_of_words(" ".join(found))
+    return found

@@ -25,8 +25,9 @@ ROLES = ("log", "witness", "transport", "sealing")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Vault:
-    """The keys of one community, of its present epoch, ready to sign and to open."""
+    """The keys of one community, of its present epoch, ready to sign and to open; `folder` is the node's."""
 
+    folder: Path
     community: bytes
     genesis: Genesis
     genesis_record: bytes
@@ -64,6 +65,7 @@ def open_vault(folder: Path) -> Vault:
     keys = _read_keys(keys_folder)
     genesis_record = _read(keys_folder / GENESIS_FILE)
     vault = Vault(
+        folder=folder,
         community=leaf_hash(genesis_record),
         genesis=_read_genesis(genesis_record, keys_folder / GENESIS_FILE),
         genesis_record=genesis_record,

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
@@ -48,6 +49,7 @@ def make_vault(word: str) -> Vault:
     )
     record = encode_record("community.founded", genesis, time_ms=1_760_000_000_000)
     return Vault(
+        folder=Path(word),
         community=leaf_hash(record),
         genesis=genesis,
         genesis_record=record,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from node.cli.founding import KIT_FILE
+from node.files import KIT_FILE
 from node.operations.lifecycle import RUNNING_FILE, running_node
 from node.vault import entropy_of_words, open_vault
 
