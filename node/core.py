@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from node.auditing.audits import Audits
 from node.errors import NodeError
 from node.federation import Federation
 from node.login_limits import LoginLimits
 from node.passwords import Passwords
 from node.vault import Vault
-from node.writer.clock import ClockGuard
+from node.writer.clock import ClockGuard, system_clock
 from node.writer.lane_writer import LaneWriter
 from node.writer.transaction import Transaction
 from protocol.identity.genesis import Genesis
@@ -35,8 +36,10 @@ class Node:
     writer: LaneWriter
     readers: ThreadPoolExecutor
     passwords: Passwords
+    audits: Audits
     login_limits: LoginLimits = field(default_factory=LoginLimits)
     federation: Federation | None = None
+    started_ms: int = field(default_factory=system_clock)
 
     @property
     def federation_service(self) -> Federation:

@@ -58,6 +58,12 @@ SENTENCES: Mapping[str, str] = {
     "not_ours": "This belongs to another community. Only that one can change it.",
     "community_unknown": "This node does not follow that community. Add it as a peer first.",
     "listing_unavailable": "The listing is not offered any more. Choose another one.",
+    "listing_changed": "Somebody changed this listing while you were editing it. Look at both versions, and save "
+    "yours over it or keep theirs.",
+    "photo_kind": "This is no photo that can be used. Choose a JPEG, PNG or WebP picture.",
+    "photo_too_large": "The photo is too large. Choose one of at most 12 MB and 40 megapixels.",
+    "photo_damaged": "The photo is damaged or incomplete. Take it again, or choose another one.",
+    "photo_unknown": "The photo is not here any more. Add it to the listing again.",
     "currencies_mixed": "The order mixes currencies. Place one order for each currency.",
     "policy_not_common": "The two communities have adopted no common policy. Adopt the seller's policy first.",
     "order_ended": "The order has ended already. There is nothing to cancel.",
@@ -125,6 +131,12 @@ SENTENCES: Mapping[str, str] = {
     "person_name_refused": "That name cannot be used. Choose one of 1 to 60 characters on one line.",
     "person_name_taken": "Somebody has that name already. Choose another one.",
     "password_refused": "The password is too short or too long. Choose one of 8 to 200 characters.",
+    # audits that the node runs itself
+    "audit_running": "Another audit is running. Wait until it is done, then start this one.",
+    "copy_missing": "Nothing of this community is stored here yet. Follow it, wait until its records have "
+    "arrived, then audit it.",
+    "audit_broken_off": "The audit ended before it had a report. Start it again; if it recurs, look into the "
+    "node's log.",
     # the demo
     "demo_node_died": "A node of the demo ended by itself. Its last lines stand here and say why.",
     "demo_stalled": "The demo waited in vain. Try again when the machine has less to do; what it waited for "
@@ -158,10 +170,14 @@ _STATUS = {
     "not_found": 404,
     "method_refused": 405,
     "conflict": 409,
+    "audit_running": 409,
+    "copy_missing": 409,
     "community_unknown": 404,
     "order_ended": 409,
     "order_not_fulfilled": 409,
     "listing_unavailable": 409,
+    "listing_changed": 409,
+    "photo_too_large": 413,
     "details_missing": 409,
     "details_mismatch": 409,
     "policy_not_common": 409,

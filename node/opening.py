@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from node.auditing.audits import Audits
 from node.config import Settings
 from node.core import Node
 from node.passwords import Passwords
@@ -57,6 +58,8 @@ async def opened_node(
         stack.callback(readers.shutdown, cancel_futures=True)
         passwords = Passwords()
         stack.callback(passwords.close)
+        audits = Audits(where)
+        stack.push_async_callback(audits.stop)
         yield Node(
             community=vault.community,
             genesis=vault.genesis,
@@ -67,6 +70,7 @@ async def opened_node(
             writer=writer,
             readers=readers,
             passwords=passwords,
+            audits=audits,
         )
 
 

@@ -4,7 +4,8 @@ To follow is to keep a verified copy of what a community lets us read. To vouch 
 it may read our trade and ledger. A community that was only found, on the local network say, is neither.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -16,8 +17,12 @@ from node.errors import NodeError
 from node.writer.transaction import Transaction
 from protocol.fields import Title
 from protocol.identity.keys import to_base32
+from protocol.lanes import BODY_TYPES
 from protocol.lanes.charter.peers import PeerDismissed, PeerVouched
 from protocol.lanes.kind import CHARTER
+from protocol.limits import INDEX_LANES_MAX
+from protocol.log.record import decode_record
+from storage.heads import HeadStore
 from storage.peers import Peer, all_peers, peer_of, save_peer
 from storage.views.reading import StateReader
 
@@ -48,7 +53,11 @@ class AddedPeer(Answer, frozen=True, kw_only=True):
 
 
 class PeerAnswer(Answer, frozen=True, kw_only=True):
-    """One community: its name where we hold its charter, and how we stand with it."""
+    """One community: its name where it has proven itself here, and how we stand with it.
+
+    Of its lanes, `records` are stored under signed heads here, and `unfolded` of them have no effect yet;
+    `newest_ms` is the time of the newest one that has.
+    """
 
     community: str
     trust: Trust
@@ -58,6 +67,9 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     vouches_for_us: bool
     name: Title | None = None
     last_seen_ms: int | None = None
+    records: int = 0
+    unfolded: int = 0
+    newest_ms: int | None = None
 
 
 class NeighbourAnswer(Answer, frozen=True, kw_only=True):
@@ -119,8 +131,11 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
     ]
 
     def question(read: StateReader) -> PeersAnswer:
+        copies = _copies(read)
         return PeersAnswer(
-            peers=[_answer(read, node.community, peer, connected) for peer in all_peers(read.connection)],
+            peers=[
+                _answer(read, node.community, peer, connected, copies) for peer in all_peers(read.connection)
+            ],
             neighbours=neighbours,
             mdns_failure=federation.mdns_failure or None,
         )
@@ -131,6 +146,10 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
 async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
     def job(transaction: Transaction) -> None:
         peer = peer_of(transaction.connection, community)
+        if (
+            peer is None and trust == "blocked"
+        ):  # who shouts on the local network may be shut out before any word
+            peer = Peer(community=community, label="", addresses=(), trust=trust)
         if peer is None:
             raise NodeError("community_unknown", to_base32(community))
         save_peer(transaction.connection, replace(peer, trust=trust))
@@ -142,13 +161,54 @@ async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
     def question(read: StateReader) -> PeerAnswer:
         peer = peer_of(read.connection, community)
         assert peer is not None, "peers are forgotten by no action"
-        return _answer(read, node.community, peer, connected)
+        return _answer(read, node.community, peer, connected, _copies(read))
 
     return await node.read(question)
 
 
-def _answer(read: StateReader, own: bytes, peer: Peer, connected: frozenset[bytes]) -> PeerAnswer:
-    community = read.get("community", (peer.community,))
+@dataclass(slots=True)
+class _StoredCopy:
+    """What is stored of one community: entries under signed heads, those not folded, the newest time folded."""
+
+    records: int = 0
+    unfolded: int = 0
+    newest_ms: int | None = None
+
+
+def _copies(read: StateReader) -> dict[bytes, _StoredCopy]:
+    clocks = dict(read.scan("lane_clock", (), length=2, limit=INDEX_LANES_MAX))
+    copies: dict[bytes, _StoredCopy] = {}
+    for head in HeadStore(read.connection).heads():
+        copy = copies.setdefault(head.community, _StoredCopy())
+        clock = clocks.get((head.community, head.lane))
+        copy.records += head.size
+        if clock is None or clock.epoch < head.epoch:
+            copy.unfolded += head.size
+        elif clock.epoch == head.epoch:
+            copy.unfolded += max(0, head.size - clock.size)
+        if clock is not None and clock.size:
+            copy.newest_ms = max(copy.newest_ms or 0, clock.time_ms)
+    return copies
+
+
+def name_of(read: StateReader, community: bytes, peer: Peer | None) -> Title | None:
+    """Return a community's name from its folded charter, else from the genesis with which it proved itself."""
+    folded = read.get("community", (community,))
+    if folded is not None:
+        return dict(folded.genesis.name)
+    if peer is None or peer.genesis is None:
+        return None
+    return dict(decode_record(peer.genesis, BODY_TYPES).body.name)
+
+
+def _answer(
+    read: StateReader,
+    own: bytes,
+    peer: Peer,
+    connected: frozenset[bytes],
+    copies: Mapping[bytes, _StoredCopy],
+) -> PeerAnswer:
+    copy = copies.get(peer.community, _StoredCopy())
     ours, theirs = read.get("peer", (own, peer.community)), read.get("peer", (peer.community, own))
     return PeerAnswer(
         community=to_base32(peer.community),
@@ -157,6 +217,9 @@ def _answer(read: StateReader, own: bytes, peer: Peer, connected: frozenset[byte
         is_connected=peer.community in connected,
         is_vouched=ours is not None and ours.is_vouched,
         vouches_for_us=theirs is not None and theirs.is_vouched,
-        name=community.genesis.name if community else None,
+        name=name_of(read, peer.community, peer),
         last_seen_ms=peer.last_seen_ms,
+        records=copy.records,
+        unfolded=copy.unfolded,
+        newest_ms=copy.newest_ms,
     )

@@ -1,11 +1,19 @@
-"""How the node is: what it holds, whether it writes, what waits."""
+"""How the node is: what it holds, whether it writes, what waits, who vouches for it, what room it takes."""
 
+import shutil
+
+from node.actions.peers import name_of
 from node.actions.shapes import Answer, Request
 from node.core import Node
+from node.version import VERSION
+from node.writer.clock import system_clock
 from protocol.fields import Title
 from protocol.identity.keys import to_base32
 from protocol.limits import LANES_MAX
+from storage.engine import Store
 from storage.heads import HeadStore
+from storage.peers import all_peers
+from storage.space import stored_bytes
 from storage.views.orders import order_counts
 from storage.views.reading import StateReader
 from storage.views.search_queue import queued_count
@@ -16,19 +24,33 @@ class StatusQuery(Request, frozen=True, kw_only=True):
 
 
 class LaneStatus(Answer, frozen=True, kw_only=True):
-    """One lane: how many entries its newest head covers, and how many of them are folded."""
+    """One lane: how many entries its newest head covers, under which root, and how many of them are folded.
+
+    `newest_ms` is the time of the newest record that is folded.
+    """
 
     community: str
     lane: str
     epoch: int
     size: int
     folded_size: int
+    root: str
+    newest_ms: int | None = None
+
+
+class VoucherAnswer(Answer, frozen=True, kw_only=True):
+    """A community whose charter says that we may read its trade and ledger."""
+
+    community: str
+    name: Title | None = None
 
 
 class StatusAnswer(Answer, frozen=True, kw_only=True):
     """The node in figures. `writing` is "yes" or the code of why it is not.
 
-    `unsigned` counts own records that no signed head covers yet: nobody else sees them before.
+    `unsigned` counts own records that no signed head covers yet: nobody else sees them before. `store_bytes` is
+    the database with its journal, `disk_free_bytes` the room beside it, absent where that is another machine's.
+    `last_sync_ms` is when a followed community was last heard, `connected` how many are connected now.
     """
 
     community: str
@@ -42,17 +64,26 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     awaited: int
     void: int
     search_waiting: int
+    version: str
+    uptime_seconds: int
+    store_bytes: int
+    connected: int
+    vouched_by: list[VoucherAnswer]
+    disk_free_bytes: int | None = None
+    last_sync_ms: int | None = None
 
 
 async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
     """Show how the node is."""
     refusal = node.writer.refuses_because
+    connected = node.federation.connected() if node.federation else frozenset()
 
     def question(read: StateReader) -> StatusAnswer:
         orders: dict[str, int] = {}
         for (seller, status), count in order_counts(read.connection).items():
             if seller == node.community:
                 orders[status] = count
+        followed = [peer for peer in all_peers(read.connection) if peer.trust == "followed"]
         return StatusAnswer(
             community=to_base32(node.community),
             name=node.genesis.name,
@@ -65,6 +96,13 @@ async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
             awaited=read.count("awaited", (node.community,), length=5),
             void=read.count("void", length=4),
             search_waiting=queued_count(read.connection),
+            version=VERSION,
+            uptime_seconds=max(0, system_clock() - node.started_ms) // 1_000,
+            store_bytes=stored_bytes(node.store, read.connection),
+            connected=len(connected.intersection(peer.community for peer in followed)),
+            vouched_by=_vouched_by(read, node.community),
+            disk_free_bytes=_disk_free_bytes(node.store),
+            last_sync_ms=max((peer.last_seen_ms for peer in followed if peer.last_seen_ms), default=None),
         )
 
     return await node.read(question)
@@ -82,9 +120,25 @@ def _lanes(read: StateReader) -> list[LaneStatus]:
                 epoch=head.epoch,
                 size=head.size,
                 folded_size=min(head.size, clock.size) if is_folded else 0,
+                root=head.root.hex(),
+                newest_ms=clock.time_ms if is_folded and clock.size else None,
             )
         )
     return lanes
+
+
+def _vouched_by(read: StateReader, community: bytes) -> list[VoucherAnswer]:
+    found = []
+    for peer in all_peers(read.connection):
+        theirs = read.get("peer", (peer.community, community))
+        if theirs is not None and theirs.is_vouched:
+            name = name_of(read, peer.community, peer)
+            found.append(VoucherAnswer(community=to_base32(peer.community), name=name))
+    return found
+
+
+def _disk_free_bytes(store: Store) -> int | None:
+    return None if store.folder is None else shutil.disk_usage(store.folder).free
 
 
 def _unsigned(read: StateReader, community: bytes) -> int:
