@@ -18,7 +18,6 @@ from msgspec import to_builtins
 
 from node.audit.archive import ArchiveSource
 from node.audit.directory import DirectorySource
-from node.audit.http_source import HttpSource
 from node.audit.state import ROWS_HELD, SpillingState
 from node.audit.text import render_findings, render_report, render_verification
 from node.audit.verifying import KnownKeys, Verification, verify_file
@@ -49,6 +48,10 @@ def open_source(location: str, token: str | None = None) -> OpenSource:
     (`source_unreadable`, `archive_refused`, `path_refused`) where it cannot be opened.
     """
     if location.startswith(("http://", "https://")):
+        from node.audit.http_source import (
+            HttpSource,
+        )  # a bundle needs no HTTP and TLS, which take time to load
+
         return HttpSource(location, token)
     path = Path(location)
     if path.is_dir():
