@@ -34,6 +34,12 @@ def blob(connection: sa.Connection, digest: bytes) -> Blob | None:
     return None if row is None else Blob(*row)
 
 
+def media_type_of(connection: sa.Connection, digest: bytes) -> str | None:
+    """Return the media type of the blob with this hash, or None; its bytes stay on the disk."""
+    question = sa.select(blobs.c.media_type).where(blobs.c.sha256 == digest)
+    return connection.execute(question).scalar()
+
+
 def missing_blobs(connection: sa.Connection, digests: Sequence[bytes]) -> list[bytes]:
     """Return those of some hashes whose bytes are not here, in the order given."""
     question = sa.select(blobs.c.sha256).where(blobs.c.sha256.in_(digests))

@@ -23,18 +23,21 @@ from node.errors import NodeError
 from node.writer.transaction import Transaction
 from protocol.fields import Text, Title
 from protocol.identity.keys import to_base32
+from protocol.lanes.kind import Reference
 from protocol.lanes.market.listings import (
     Availability,
     FixedPrice,
     Fulfilment,
+    Image,
     Listing,
     ListingPublished,
     ListingWithdrawn,
     Tax,
 )
-from protocol.limits import QUANTITY_STEPS_MAX
+from protocol.limits import IMAGES_MAX, QUANTITY_STEPS_MAX
+from storage.blobs import media_type_of
 from storage.search import search
-from storage.stock import set_on_hand, stock_of
+from storage.stock import Stock, set_on_hand, stock_of
 from storage.views.indexing import listing_text_key, parse_listing_text_key
 from storage.views.reading import StateReader
 
@@ -45,6 +48,9 @@ class ListingDraft(Request, frozen=True, kw_only=True):
     """A listing as it is to be published; without `listing_id` it is a new one.
 
     `stock_steps` is how many steps are on hand; it stays private to this node. Left out, nothing is counted.
+    `images` are photos that are here. `seen_published_ms` and `seen_stock_steps` are what the draft was made
+    from, 0 where there was nothing yet: if something else stands there by now, it is refused. Left out,
+    whatever stands there is replaced. Publishing what stands there already writes nothing.
     """
 
     sector: Sector
@@ -61,6 +67,9 @@ class ListingDraft(Request, frozen=True, kw_only=True):
     attributes: dict[str, Any] | None = None
     listing_id: IdText | None = None
     stock_steps: Annotated[int, Meta(ge=0, le=QUANTITY_STEPS_MAX)] | None = None
+    images: Annotated[list[HashText], Meta(max_length=IMAGES_MAX)] = []
+    seen_published_ms: Annotated[int, Meta(ge=0)] | None = None
+    seen_stock_steps: Annotated[int, Meta(ge=0)] | None = None
 
 
 class PublishedListing(Said, frozen=True, kw_only=True):
@@ -95,6 +104,13 @@ class SearchQuery(Request, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 20
 
 
+class ImageAnswer(Answer, frozen=True, kw_only=True):
+    """A photo of a listing; `GET /photos/{sha256}` shows it."""
+
+    sha256: str
+    media_type: str
+
+
 class ListingAnswer(Answer, frozen=True, kw_only=True):
     """One listing with the names of its shop and community."""
 
@@ -116,7 +132,9 @@ class ListingAnswer(Answer, frozen=True, kw_only=True):
     text: Text | None = None
     profile: str | None = None
     attributes: dict[str, Any] | None = None
+    images: list[ImageAnswer] = []
     stock_available_steps: int | None = None
+    stock_on_hand_steps: int | None = None
 
 
 class ListingsAnswer(Answer, frozen=True, kw_only=True):
@@ -129,26 +147,23 @@ async def publish_listing(node: Node, request: ListingDraft) -> PublishedListing
     """Publish a listing, or publish it anew with another price or text."""
     listing_id = id_of(request.listing_id) if request.listing_id else new_id(node.clock.now())
     lane = market_of(request.sector)
-    body = ListingPublished(
-        listing_id=listing_id,
-        shop_id=id_of(request.shop_id),
-        title=request.title,
-        price=request.price,
-        unit_code=request.unit_code,
-        quantity_scale=request.quantity_scale,
-        tax=request.tax,
-        availability=request.availability,
-        fulfilment=sorted(set(request.fulfilment)),
-        text=request.text or UNSET,
-        profile=request.profile or UNSET,
-        attributes=request.attributes or UNSET,
-    )
+    body = _body(request, listing_id, await node.read(lambda read: _images(read, request.images)))
 
     def job(transaction: Transaction) -> PublishedListing:
-        reference = transaction.say(lane, body)
+        stock_key = listing_text_key(transaction.community, lane, listing_id)
+        known: Listing | None = transaction.get("listing", (transaction.community, lane, listing_id))
+        stock = stock_of(transaction.connection, stock_key)
+        is_said = known is not None and not known.is_withdrawn and known.published == body
+        has_stock = request.stock_steps is None or (
+            stock is not None and stock.on_hand == request.stock_steps
+        )
+        _verify_unchanged(request, known, stock, is_said=is_said, has_stock=has_stock)
+        if known is not None and is_said:
+            reference = Reference(transaction.community, lane, known.epoch, known.index, known.record_id)
+        else:
+            reference = transaction.say(lane, body)
         if request.stock_steps is not None:
-            key = listing_text_key(transaction.community, lane, listing_id)
-            set_on_hand(transaction.connection, key, request.stock_steps)
+            set_on_hand(transaction.connection, stock_key, request.stock_steps)
         return PublishedListing(record=place_of(reference), listing_id=to_base32(listing_id))
 
     return await node.write(job)
@@ -206,6 +221,43 @@ async def search_listings(node: Node, request: SearchQuery) -> ListingsAnswer:
     return await node.read(question)
 
 
+def _body(request: ListingDraft, listing_id: bytes, images: list[Image]) -> ListingPublished:
+    return ListingPublished(
+        listing_id=listing_id,
+        shop_id=id_of(request.shop_id),
+        title=request.title,
+        price=request.price,
+        unit_code=request.unit_code,
+        quantity_scale=request.quantity_scale,
+        tax=request.tax,
+        availability=request.availability,
+        fulfilment=sorted(set(request.fulfilment)),
+        text=request.text or UNSET,
+        images=images or UNSET,
+        profile=request.profile or UNSET,
+        attributes=request.attributes or UNSET,
+    )
+
+
+def _images(read: StateReader, names: list[str]) -> list[Image]:
+    """Return the photos as a listing names them; each has to be here."""
+    found = [(hash_of(name), media_type_of(read.connection, hash_of(name))) for name in names]
+    if any(media_type is None for _, media_type in found):
+        raise NodeError("photo_unknown")
+    return [Image(digest, media_type) for digest, media_type in found]  # type: ignore[arg-type]  # of a photo
+
+
+def _verify_unchanged(
+    request: ListingDraft, known: Listing | None, stock: Stock | None, *, is_said: bool, has_stock: bool
+) -> None:
+    """Refuse to write over what another desk has said since; to say the same once more is no conflict."""
+    now_ms, on_hand = known.time_ms if known else 0, stock.on_hand if stock else 0
+    is_newer = request.seen_published_ms not in (None, now_ms) and not is_said
+    is_recounted = request.seen_stock_steps not in (None, on_hand) and not has_stock
+    if is_newer or is_recounted:
+        raise NodeError("listing_changed")
+
+
 def listing_answer(read: StateReader, community: bytes, lane: str, listing: Listing) -> ListingAnswer:
     """Return a listing as people see it: with the names of shop and community."""
     body = listing.published
@@ -231,5 +283,10 @@ def listing_answer(read: StateReader, community: bytes, lane: str, listing: List
         text=body.text or None,
         profile=body.profile or None,
         attributes=body.attributes or None,
+        images=[
+            ImageAnswer(sha256=to_base32(image.sha256), media_type=image.media_type)
+            for image in body.images or ()
+        ],
         stock_available_steps=stock.available if stock else None,
+        stock_on_hand_steps=stock.on_hand if stock else None,
     )

@@ -46,6 +46,8 @@ class OrderSummary(Answer, frozen=True, kw_only=True):
     placed_ms: int
     moved_ms: int
     respond_by_ms: int
+    buyer_name: Title
+    seller_name: Title
     code: str | None = None
     group_id: str | None = None
 
@@ -57,14 +59,18 @@ class OrdersAnswer(Answer, frozen=True, kw_only=True):
 
 
 class LineAnswer(Answer, frozen=True, kw_only=True):
-    """One opened line."""
+    """One opened line; unit and scale are there where the listing is."""
 
     total_minor: int
     tax_class: str
     rate_bp: int
     title: Title | None = None
+    sector: str | None = None
     listing_id: str | None = None
     steps: int | None = None
+    unit_code: str | None = None
+    quantity_scale: int | None = None
+    shop_name: Title | None = None
 
 
 class DetailsAnswer(Answer, frozen=True, kw_only=True):
@@ -86,6 +92,8 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
 
     buyer: str
     seller: str
+    buyer_name: Title
+    seller_name: Title
     order_id: str
     status: Status
     cancellation: str
@@ -94,6 +102,7 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     total_minor: int
     placed: RecordPlace
     placed_ms: int
+    moved_ms: int
     respond_by_ms: int
     policy_id: str
     allocations: list[Allocation]
@@ -117,7 +126,7 @@ async def list_orders(node: Node, request: OrdersQuery) -> OrdersAnswer:
             limit=request.limit,
             before_ms=request.before_ms,
         )
-        return OrdersAnswer(orders=[summary_of(row) for row in rows])
+        return OrdersAnswer(orders=[summary_of(read, row) for row in rows])
 
     return await node.read(question)
 
@@ -130,12 +139,12 @@ async def show_order(node: Node, request: OrderName) -> OrderAnswer:
         placement = read.get("placement", (order.buyer, order.order_id))
         if placement is None or node.community not in (order.buyer, placement.placed.seller):
             raise NodeError("not_found", "no such order of this community")
-        return _order_answer(read, node, order, placement)
+        return order_answer(read, node, order, placement)
 
     return await node.read(question)
 
 
-def summary_of(row: OrderRow) -> OrderSummary:
+def summary_of(read: StateReader, row: OrderRow) -> OrderSummary:
     """Return an order as lists show it."""
     return OrderSummary(
         buyer=to_base32(row.buyer),
@@ -148,12 +157,15 @@ def summary_of(row: OrderRow) -> OrderSummary:
         placed_ms=row.placed_ms,
         moved_ms=row.moved_ms,
         respond_by_ms=row.respond_by_ms,
+        buyer_name=_name(read, row.buyer),
+        seller_name=_name(read, row.seller),
         code=row.code,
         group_id=to_base32(row.group_id) if row.group_id else None,
     )
 
 
-def _order_answer(read: StateReader, node: Node, order: OrderKey, placement: Placement) -> OrderAnswer:
+def order_answer(read: StateReader, node: Node, order: OrderKey, placement: Placement) -> OrderAnswer:
+    """Return an order as its page shows it, opened as far as it can be."""
     placed = placement.placed
     deal = read.get("deal", (placed.seller, order.buyer, order.order_id))
     totals = list(deal.totals) if deal else placed.totals
@@ -173,6 +185,8 @@ def _order_answer(read: StateReader, node: Node, order: OrderKey, placement: Pla
     return OrderAnswer(
         buyer=to_base32(order.buyer),
         seller=to_base32(placed.seller),
+        buyer_name=_name(read, order.buyer),
+        seller_name=_name(read, placed.seller),
         order_id=to_base32(order.order_id),
         status=deal.status if deal else "placed",
         cancellation=deal.cancellation if deal else "none",
@@ -181,6 +195,7 @@ def _order_answer(read: StateReader, node: Node, order: OrderKey, placement: Pla
         total_minor=sum(total.gross_minor for total in totals),
         placed=place_of(placement.reference),
         placed_ms=placement.time_ms,
+        moved_ms=deal.time_ms if deal else placement.time_ms,
         respond_by_ms=placed.respond_by_ms,
         policy_id=to_base32(placed.policy),
         allocations=list(allocations),
@@ -213,14 +228,20 @@ def _line_answer(read: StateReader, line: OrderLine) -> LineAnswer:
             rate_bp=line.rate_bp,
             title=line.label or None,
         )
-    listing = read.get("listing", (line.listing.community, line.listing.lane, line.listing_id))
+    community, lane = line.listing.community, line.listing.lane
+    listing = read.get("listing", (community, lane, line.listing_id))
+    shop = listing and read.get("shop", (community, lane, listing.published.shop_id))
     return LineAnswer(
         total_minor=line.total_minor,
         tax_class=line.tax_class,
         rate_bp=line.rate_bp,
         title=listing.published.title if listing else None,
+        sector=lane.removeprefix("market/"),
         listing_id=to_base32(line.listing_id),
         steps=line.steps,
+        unit_code=listing.published.unit_code if listing else None,
+        quantity_scale=listing.published.quantity_scale if listing else None,
+        shop_name=shop.published.name if shop else None,
     )
 
 
@@ -233,3 +254,8 @@ def _details_answer(details: BuyerDetails) -> DetailsAnswer:
         note=details.note or None,
         member_id=to_base32(details.member_id) if details.member_id else None,
     )
+
+
+def _name(read: StateReader, community: bytes) -> Title:
+    name: Title = read.get("community", (community,)).genesis.name
+    return name

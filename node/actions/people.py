@@ -243,7 +243,7 @@ async def orders_of_person(node: Node, request: PersonOrdersQuery) -> PersonOrde
                 PersonOrder(
                     order_id=to_base32(order_id),
                     noted_ms=noted_ms,
-                    order=summary_of(rows[order_id]) if order_id in rows else None,
+                    order=summary_of(read, rows[order_id]) if order_id in rows else None,
                 )
                 for order_id, noted_ms in noted
             ]

@@ -27,6 +27,7 @@ from node.actions.buying import (
     preview_order,
     request_cancellation,
 )
+from node.actions.desk import DeskAnswer, DeskQuery, show_desk
 from node.actions.listings import (
     ListingAnswer,
     ListingDraft,
@@ -106,7 +107,7 @@ from node.actions.shops import (
 from node.actions.status import StatusAnswer, StatusQuery, show_status
 from node.api.route import Route
 
-_STOCK = frozenset({"stock_available_steps"})  # exact stock is the shop's own affair
+_STOCK = frozenset({"stock_available_steps", "stock_on_hand_steps"})  # exact stock is the shop's own affair
 
 _STATUS = (Route("GET", "/status", show_status, StatusQuery, StatusAnswer, "admin", "Show how the node is."),)
 
@@ -201,6 +202,7 @@ _BUYING = (
 
 _ORDERS = (
     Route("GET", "/orders", list_orders, OrdersQuery, OrdersAnswer, "admin", "List our orders."),
+    Route("GET", "/desk", show_desk, DeskQuery, DeskAnswer, "admin", "List orders that wait for our word."),
     Route(
         "GET", "/orders/{buyer}/{order_id}", show_order, OrderName, OrderAnswer, "admin", "Show one order."
     ),

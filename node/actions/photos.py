@@ -1,0 +1,129 @@
+"""Photos: what a shop's phone took becomes a small WebP without anything that tells where or by whom.
+
+A photo is taken apart only after its size was bounded, one at a time: forty megapixels fill a small machine.
+A photo of another community's listing is fetched from that community when somebody looks at it.
+
+    added = await add_photo(node, content)
+    await publish_listing(node, ListingDraft(..., images=[added.sha256]))
+"""
+
+import asyncio
+from io import BytesIO
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from node.actions.listings import ListingPlace
+from node.actions.shapes import Answer, HashText, Request, hash_of, id_of, market_of
+from node.core import Node
+from node.errors import NodeError
+from protocol.errors import SessionError
+from protocol.identity.keys import to_base32
+from storage.blobs import Blob, blob, put_blob
+from storage.views.reading import StateReader
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PHOTO_BYTES_MAX = 12 * 1_048_576
+PHOTO_PIXELS_MAX = 40_000_000
+PHOTO_SIDE_MAX = 1_600
+FETCHED_BYTES_MAX = 2 * 1_048_576
+QUALITY = 80
+MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
+
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
+_one_at_a_time = Lock()
+
+
+class AddedPhoto(Answer, frozen=True, kw_only=True):
+    """The photo's name, which a listing's `images` takes, and its size in pixels."""
+
+    sha256: str
+    width: int
+    height: int
+
+
+class PhotoName(Request, frozen=True, kw_only=True):
+    """A photo by the hash of its bytes; with a listing, it may be fetched from that listing's community."""
+
+    sha256: HashText
+    listing: ListingPlace | None = None
+
+
+async def add_photo(node: Node, content: bytes) -> AddedPhoto:
+    """Keep a photo, made smaller and freed of everything but the picture.
+
+    Refuses with `photo_kind`, `photo_too_large` or `photo_damaged`.
+    """
+    if len(content) > PHOTO_BYTES_MAX:
+        raise NodeError("photo_too_large", f"{len(content)} bytes, at most {PHOTO_BYTES_MAX}")
+    made, width, height = await asyncio.to_thread(make_photo, content)
+    digest = await node.write(lambda transaction: put_blob(transaction.connection, "image/webp", made))
+    return AddedPhoto(sha256=to_base32(digest), width=width, height=height)
+
+
+async def show_photo(node: Node, request: PhotoName) -> Blob:
+    """Return a photo that is here, or that a listing names and its community hands over; else `not_found`."""
+    digest = hash_of(request.sha256)
+    found = await node.read(lambda read: blob(read.connection, digest))
+    if found is None and request.listing is not None:
+        found = await _fetch(node, digest, request.listing)
+    if found is None or found.media_type not in MEDIA_TYPES:
+        raise NodeError("not_found", "no such photo here")
+    return found
+
+
+def make_photo(content: bytes) -> tuple[bytes, int, int]:
+    """Return the picture as WebP with its width and height, turned upright; for a thread, it takes a while."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = PHOTO_PIXELS_MAX
+    try:
+        with _one_at_a_time, Image.open(BytesIO(content), formats=_FORMATS) as image:
+            if image.width * image.height > PHOTO_PIXELS_MAX:
+                raise NodeError("photo_too_large", f"{image.width} x {image.height} pixels")
+            image.draft("RGB", (PHOTO_SIDE_MAX, PHOTO_SIDE_MAX))  # a JPEG is decoded small at once
+            upright = ImageOps.exif_transpose(image)
+            upright = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+            upright.thumbnail((PHOTO_SIDE_MAX, PHOTO_SIDE_MAX))
+            return _as_webp(upright), upright.width, upright.height
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise NodeError("photo_too_large", f"more than {PHOTO_PIXELS_MAX} pixels") from error
+    except UnidentifiedImageError as error:
+        code = "photo_damaged" if content.startswith(_BEGINNINGS) else "photo_kind"
+        raise NodeError(code) from error
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:  # Pillow's decoders
+        raise NodeError("photo_damaged") from error
+
+
+def _as_webp(image: "Image") -> bytes:
+    """Encode the pixels alone: neither place nor time, camera or owner goes along."""
+    out = BytesIO()
+    image.save(out, "WEBP", quality=QUALITY, method=4, exif=b"", xmp=b"", icc_profile=b"")
+    return out.getvalue()
+
+
+async def _fetch(node: Node, digest: bytes, place: ListingPlace) -> Blob | None:
+    """Ask the listing's community for a photo that the listing names; a stranger can make us fetch no other."""
+    community = hash_of(place.community) if place.community else node.community
+    key = (community, market_of(place.sector), id_of(place.listing_id))
+
+    def named(read: StateReader) -> str | None:
+        listing = read.get("listing", key)
+        images = (listing.published.images or ()) if listing else ()
+        return next((image.media_type for image in images if image.sha256 == digest), None)
+
+    media_type = await node.read(named)
+    if media_type is None or community == node.community:
+        return None
+    try:
+        content = await node.federation_service.questions.get_blob(
+            community, digest, bytes_max=FETCHED_BYTES_MAX
+        )
+    except SessionError:  # away, or without it: the listing is shown without
+        return None
+    if not content.startswith(_BEGINNINGS):
+        return None
+    await node.write(lambda transaction: put_blob(transaction.connection, media_type, content))
+    return Blob(media_type, content)
