@@ -40,6 +40,8 @@ from node.operations.lifecycle import (
 from node.operations.logs import configure_logging
 from node.operations.metrics import Metrics
 from node.operations.stopping import stop_on_signal
+from node.pages.live import LiveUpdates
+from node.pages.routes import build_site
 from node.peering import NodePeering
 from node.vault import Vault, open_vault
 from node.version import VERSION
@@ -69,11 +71,12 @@ async def _run(sources: Sources, announce: Callable[[RunningNode, Settings], Non
         settings = sources.settings(await node.read(lambda read: all_settings(read.connection)))
         http = listen(settings.listen_http)
         peers = listen(settings.listen_federation)
-        server = HttpServer(_http_app(node, settings), http.socket)
+        live = LiveUpdates()
+        server = HttpServer(_http_app(node, settings, live), http.socket)
         store = NodePeering(node)
         node.federation = Federation(store=store, vault=vault, settings=settings, listening=peers, http=http)
         automation = Automation(node)
-        advances.listen(automation.note, node.federation.note)
+        advances.listen(automation.note, node.federation.note, live.note)
         await server.start()
         stack.push_async_callback(server.stop)
         await stack.enter_async_context(node.federation)
@@ -107,7 +110,7 @@ class Advances:
             listener(advance)
 
 
-def _http_app(node: Node, settings: Settings) -> web.Application:
+def _http_app(node: Node, settings: Settings, live: LiveUpdates) -> web.Application:
     metrics = Metrics(version=VERSION)
     metrics.watch("inbox_jobs", "Jobs that wait for the writer.", lambda: node.writer.inbox_size)
     metrics.watch(
@@ -130,7 +133,7 @@ def _http_app(node: Node, settings: Settings) -> web.Application:
         *tile_routes(StoredLanes(node.read), gate),
     ]
     plain.append(document_route(ROUTES, plain, version=VERSION))
-    return build_app(
+    app = build_app(
         ROUTES,
         node,
         gate=gate,
@@ -139,6 +142,8 @@ def _http_app(node: Node, settings: Settings) -> web.Application:
         request_bytes_max=settings.request_bytes_max,
         observe=metrics.observe_request,
     )
+    build_site(node, live, default_language=settings.language or "en").add_to(app)
+    return app
 
 
 def _running_node(settings: Settings, vault: Vault, http: Listening, peers: Listening) -> RunningNode:

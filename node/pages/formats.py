@@ -1,0 +1,142 @@
+"""Money, quantities, dates and the words for our codes, as people of a language write them.
+
+say_money(12_30, "EUR", "en")          # €12.30
+say_quantity(1500, 3, "KGM", "zh-Hans")  # 1.5 千克
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from babel.dates import format_datetime, format_timedelta, get_timezone
+from babel.numbers import format_currency, format_decimal
+
+from node.locale import CHINESE, ENGLISH, catalog
+from protocol.amounts.money import check_currency
+
+_LOCALES = {ENGLISH: "en_GB", CHINESE: "zh_Hans_CN"}
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+
+
+def locale_of(language: str) -> str:
+    """Return Babel's name of one of our languages."""
+    return _LOCALES[language]
+
+
+def say_money(amount_minor: int, currency: str, language: str) -> str:
+    """Return an amount with its currency's sign."""
+    amount = Decimal(amount_minor).scaleb(-check_currency(currency))
+    return format_currency(amount, currency, locale=locale_of(language))
+
+
+def say_quantity(steps: int, scale: int, unit_code: str, language: str) -> str:
+    """Return so many steps of a unit."""
+    number = format_decimal(Decimal(steps).scaleb(-scale), locale=locale_of(language))
+    return f"{number} {say_unit(unit_code, language)}".rstrip()
+
+
+def say_time(time_ms: int, language: str) -> str:
+    """Return a moment in this machine's own time zone."""
+    moment = datetime.fromtimestamp(time_ms / 1000, tz=UTC)
+    return format_datetime(moment, format="medium", tzinfo=get_timezone(), locale=locale_of(language))
+
+
+def machine_time(time_ms: int) -> str:
+    """Return a moment as the `datetime` attribute has it."""
+    return datetime.fromtimestamp(time_ms / 1000, tz=UTC).isoformat(timespec="seconds")
+
+
+def say_time_left(until_ms: int, now_ms: int, language: str) -> str:
+    """Return how long until a moment, in two units at most; nothing where it has passed."""
+    left_ms = until_ms - now_ms
+    if left_ms < MINUTE_MS:
+        return ""
+    return format_timedelta(left_ms // 1000, granularity="minute", threshold=2, locale=locale_of(language))
+
+
+def in_language(words: Mapping[str, str] | None, language: str) -> str:
+    """Return a text in the reader's language, or in the first that it has."""
+    if not words:
+        return ""
+    exact = words.get(language)
+    if exact:
+        return exact
+    family = language.split("-", maxsplit=1)[0]
+    near = next((text for tag, text in words.items() if tag.split("-")[0] == family), None)
+    return near or next(iter(words.values()))
+
+
+def tag_of(words: Mapping[str, str] | None, language: str) -> str:
+    """Return the tag of the language in which `in_language` answers, for the `lang` attribute."""
+    text = in_language(words, language)
+    return next((tag for tag, known in (words or {}).items() if known == text), language)
+
+
+def say_unit(unit_code: str, language: str) -> str:
+    """Return the word for a UN/CEFACT unit, the code itself where we have none."""
+    _ = catalog(language).gettext
+    words = {
+        "C62": _("pc"),
+        "KGM": _("kg"),
+        "GRM": _("g"),
+        "LTR": _("litre"),
+        "MLT": _("ml"),
+        "HUR": _("hour"),
+        "DAY": _("day"),
+        "MTR": _("m"),
+        "MTK": _("m²"),
+        "SET": _("set"),
+        "PR": _("pair"),
+        "MON": _("month"),
+    }
+    return words.get(unit_code, unit_code)
+
+
+def say_sector(sector: str, language: str) -> str:
+    """Return the name of a market's sector."""
+    _ = catalog(language).gettext
+    return {
+        "food": _("Fresh food"),
+        "frozen": _("Frozen food"),
+        "fashion": _("Fashion"),
+        "beauty": _("Beauty"),
+        "pets": _("Pets"),
+        "family": _("Mother and baby"),
+        "automotive": _("Cars"),
+        "residential": _("Homes"),
+        "assets": _("Assets"),
+    }[sector]
+
+
+def say_fulfilment(fulfilment: str, language: str) -> str:
+    """Return how goods reach the buyer."""
+    _ = catalog(language).gettext
+    return {
+        "pickup": _("Pickup"),
+        "delivery": _("Delivery"),
+        "ship": _("By post"),
+        "onsite": _("At your place"),
+    }[fulfilment]
+
+
+def say_availability(availability: str, language: str) -> str:
+    """Return what buyers are told of the stock."""
+    _ = catalog(language).gettext
+    return {
+        "in_stock": _("In stock"),
+        "limited": _("Few left"),
+        "on_demand": _("Made on demand"),
+        "out_of_stock": _("Sold out"),
+    }[availability]
+
+
+def say_role(role: str, language: str) -> str:
+    """Return what a person of the node is."""
+    _ = catalog(language).gettext
+    return {
+        "steward": _("Steward"),
+        "shopkeeper": _("Shopkeeper"),
+        "member": _("Member"),
+        "visitor": _("Visitor"),
+    }[role]
