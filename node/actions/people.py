@@ -28,6 +28,7 @@ from storage.views.reading import StateReader
 NAME_CHARACTERS_MAX = 60
 LINK_HOURS = 24
 LINK_HOURS_MAX = 168
+LINK_PATH = "/login/"  # of the page that redeems a link; the token stands behind it
 TOKEN_BYTES = 32
 
 _ID_BYTES = 16
@@ -91,9 +92,10 @@ class FirstLinkDraft(Request, frozen=True, kw_only=True):
 
 
 class LoginLinkToken(Answer, frozen=True, kw_only=True):
-    """The token of a link: it is not stored, and is not shown again."""
+    """The token of a link, and the page behind it: it is not stored, and is not shown again."""
 
     token: str
+    path: str
     expires_ms: int
 
 
@@ -314,4 +316,4 @@ def _make_link(transaction: Transaction, person: Person, hours: int) -> LoginLin
         token_hash=hashed, person_id=person.person_id, expires_ms=now_ms + hours * _HOUR_MS
     )
     people.add_login_link(transaction.connection, link)
-    return LoginLinkToken(token=token, expires_ms=link.expires_ms)
+    return LoginLinkToken(token=token, path=LINK_PATH + token, expires_ms=link.expires_ms)

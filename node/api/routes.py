@@ -68,6 +68,21 @@ from node.actions.peers import (
     unfollow_peer,
     vouch_peer,
 )
+from node.actions.people import (
+    LoginLinkDraft,
+    LoginLinkToken,
+    PeopleAnswer,
+    PeopleQuery,
+    PersonAnswer,
+    PersonDraft,
+    PersonName,
+    RoleDraft,
+    admit_person,
+    change_role,
+    dismiss_person,
+    list_people,
+    make_login_link,
+)
 from node.actions.policies import (
     AdoptedAnswer,
     PoliciesAnswer,
@@ -92,6 +107,7 @@ from node.actions.selling import (
     refuse_cancellation,
     reject_order,
 )
+from node.actions.sessions import EndedAnswer, SessionName, SessionsAnswer, end_session, list_sessions
 from node.actions.shapes import Said
 from node.actions.shops import (
     PublishedShop,
@@ -294,6 +310,49 @@ _AUDITORS = (
     ),
 )
 
+_PEOPLE = (
+    Route("POST", "/people", admit_person, PersonDraft, PersonAnswer, "admin", "Let a person log in.", 201),
+    Route("GET", "/people", list_people, PeopleQuery, PeopleAnswer, "admin", "List who may log in."),
+    Route(
+        "POST",
+        "/people/{person_id}/login-link",
+        make_login_link,
+        LoginLinkDraft,
+        LoginLinkToken,
+        "admin",
+        "Make a link that logs a person in, once.",
+        201,
+    ),
+    Route("POST", "/people/{person_id}/role", change_role, RoleDraft, PersonAnswer, "admin", "Give a role."),
+    Route(
+        "POST",
+        "/people/{person_id}/dismissal",
+        dismiss_person,
+        PersonName,
+        PersonAnswer,
+        "admin",
+        "Let a person in no more.",
+    ),
+    Route(
+        "GET",
+        "/people/{person_id}/sessions",
+        list_sessions,
+        PersonName,
+        SessionsAnswer,
+        "admin",
+        "List where a person is logged in.",
+    ),
+    Route(
+        "POST",
+        "/people/{person_id}/sessions/{session_id}/end",
+        end_session,
+        SessionName,
+        EndedAnswer,
+        "admin",
+        "End one session of a person.",
+    ),
+)
+
 ROUTES: tuple[Route, ...] = (
     *_STATUS,
     *_MARKET,
@@ -303,4 +362,5 @@ ROUTES: tuple[Route, ...] = (
     *_CHARTER,
     *_PEERS,
     *_AUDITORS,
+    *_PEOPLE,
 )

@@ -65,6 +65,10 @@ wildgrass = LazyGroup(
         "order": ("node.cli.order:order", _("Place, answer, fulfil, refund and show orders.")),
         "policy": ("node.cli.policy:policy", _("Adopt, retire and list revenue-share policies.")),
         "member": ("node.cli.member:member", _("Admit, release and list members.")),
+        "person": (
+            "node.cli.person:person",
+            _("Admit, dismiss and list the people who log in; make login links."),
+        ),
         "peer": ("node.cli.peer:peer", _("Add, follow, vouch for and dismiss other communities.")),
         "auditor": ("node.cli.auditor:auditor", _("Admit and revoke auditors.")),
         "audit": ("node.cli.audit:audit", _("Recompute everything from the lanes, trusting no node.")),

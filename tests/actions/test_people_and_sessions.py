@@ -118,6 +118,7 @@ async def admitted(node: Node, name: str = "Lin", role: str = "member") -> Perso
 async def link_of(node: Node, person: PersonAnswer, hours: int = 24) -> LinkVisit:
     made = await make_login_link(node, LoginLinkDraft(person_id=person.person_id, hours=hours))
     assert len(made.token) == 52
+    assert made.path == f"/login/{made.token}"
     return LinkVisit(token=made.token, user_agent="Firefox")
 
 
