@@ -33,6 +33,14 @@ def translate(message: str, language: str) -> str:
     return catalog(language).gettext(message)
 
 
+def marked(message: str) -> str:
+    """Return the message as it stands: for the catalogs to find here, and for a page to translate later.
+
+    `gettext.gettext` would translate it at once into the language of the process, which is not the reader's.
+    """
+    return message
+
+
 def speak(language: str) -> None:
     """Make this process speak one language: `gettext.gettext` of the standard library, and so click too."""
     os.environ["LANGUAGE"] = _CATALOGS.get(language, ENGLISH)

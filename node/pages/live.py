@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from node.writer.lane_writer import Advance
 
 LISTENERS_MAX = 64
+VISITORS_MAX = 32  # of them, so that strangers take no place of the desk
 QUIET_SECONDS = 25.0  # then a comment is sent, so that nothing on the way takes the line for dead
 GATHER_SECONDS = 0.2  # what comes in one burst is told once
 
@@ -29,9 +30,9 @@ class LiveUpdates:
             for changed in self._listeners:
                 changed.set()
 
-    async def stream(self, request: web.Request) -> web.StreamResponse:
+    async def stream(self, request: web.Request, *, is_member: bool) -> web.StreamResponse:
         """Hold a page's line open until it goes; one too many is sent away and goes on without."""
-        if len(self._listeners) >= LISTENERS_MAX:
+        if len(self._listeners) >= (LISTENERS_MAX if is_member else VISITORS_MAX):
             return web.Response(status=web.HTTPNoContent.status_code)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"}
