@@ -9,11 +9,13 @@ opposite order, within three seconds: no new requests, sessions say goodbye, the
 import asyncio
 import os
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from aiohttp import web
 
 from node.actions.auditors import may_read
+from node.actions.first_run import Beginning, begin_first_run
+from node.actions.people import FirstLinkDraft, first_login_link
 from node.api.frame import Gate, build_app
 from node.api.health import health_routes
 from node.api.openapi import document_route
@@ -24,7 +26,9 @@ from node.api.tiles import tile_routes
 from node.automation import Automation
 from node.config import Settings, Sources
 from node.core import Node
+from node.errors import NodeError
 from node.federation import Federation
+from node.locale import language_of_environment
 from node.opening import opened_node
 from node.operations.collecting import collect_seldom
 from node.operations.lifecycle import (
@@ -40,39 +44,64 @@ from node.operations.lifecycle import (
 from node.operations.logs import configure_logging
 from node.operations.metrics import Metrics
 from node.operations.stopping import stop_on_signal
+from node.pages.founding import Founder, forget_begun, found_in_pages, read_begun
 from node.pages.live import LiveUpdates
 from node.pages.routes import build_site
 from node.peering import NodePeering
-from node.vault import Vault, open_vault
+from node.vault import Vault, has_vault, open_vault
 from node.version import VERSION
 from node.writer.clock import system_clock
 from node.writer.lane_writer import Advance
+from storage.errors import StorageError
 from storage.settings import all_settings
 
+Announce = Callable[[RunningNode, Settings, str], None]
 
-def run(sources: Sources, *, announce: Callable[[RunningNode, Settings], None]) -> None:
+
+def run(
+    sources: Sources,
+    *,
+    announce: Announce,
+    announce_founding: Callable[[str, Listening], None],
+    with_login_link: bool = False,
+) -> None:
     """Run the node of a folder until SIGTERM or Ctrl-C; `announce` is told when it answers.
 
+    A folder without a community is founded in the pages first: `announce_founding` is told the link to them.
+    With `with_login_link`, `announce` is also given a link that logs the first steward in, once.
     Raises `NodeError` or `StorageError` where it cannot start; then nothing is left behind.
     """
     configure_logging(sources.settings().log_level)
     collect_seldom()
-    asyncio.run(_run(sources, announce))
+    asyncio.run(_run(sources, announce, announce_founding, with_login_link=with_login_link))
 
 
-async def _run(sources: Sources, announce: Callable[[RunningNode, Settings], None]) -> None:
+async def _run(
+    sources: Sources,
+    announce: Announce,
+    announce_founding: Callable[[str, Listening], None],
+    *,
+    with_login_link: bool,
+) -> None:
     settings = sources.settings()
     async with AsyncExitStack() as stack:
         stopping = stack.enter_context(stop_on_signal())
         stack.enter_context(claim_folder(settings.folder))
+        http = listen(settings.listen_http)
+        stack.callback(http.socket.close)
+        founder = None
+        if not has_vault(settings.folder):
+            founder = await found_in_pages(settings, http, announce=announce_founding, stopping=stopping)
+            if founder is None:
+                return
         vault = open_vault(settings.folder)
         advances = Advances()
         node = await stack.enter_async_context(opened_node(settings, vault, on_advance=advances.tell))
+        await _begin_first_run(node)
         settings = sources.settings(await node.read(lambda read: all_settings(read.connection)))
-        http = listen(settings.listen_http)
         peers = listen(settings.listen_federation)
         live = LiveUpdates()
-        server = HttpServer(_http_app(node, settings, live), http.socket)
+        server = HttpServer(_http_app(node, settings, live, founder), http.socket)
         store = NodePeering(node)
         node.federation = Federation(store=store, vault=vault, settings=settings, listening=peers, http=http)
         automation = Automation(node)
@@ -84,7 +113,11 @@ async def _run(sources: Sources, announce: Callable[[RunningNode, Settings], Non
         running = _running_node(settings, vault, http, peers)
         note_running(settings.folder, running)
         stack.callback(forget_running, settings.folder)
-        announce(running, settings)
+        announce(
+            running,
+            settings,
+            await _login_link(node, running, settings) if with_login_link and founder is None else "",
+        )
         await stopping.wait()
 
 
@@ -110,7 +143,25 @@ class Advances:
             listener(advance)
 
 
-def _http_app(node: Node, settings: Settings, live: LiveUpdates) -> web.Application:
+async def _begin_first_run(node: Node) -> None:
+    """Of a community that was founded in the pages; where it cannot be written now, at the next start."""
+    language = read_begun(node.vault.folder)
+    if language is not None:
+        with suppress(NodeError, StorageError):
+            await begin_first_run(node, Beginning(language=language))
+            forget_begun(node.vault.folder)
+
+
+async def _login_link(node: Node, running: RunningNode, settings: Settings) -> str:
+    """Return the link, or nothing where the node may only read just now: it runs all the same."""
+    language = settings.language or language_of_environment(os.environ)
+    with suppress(NodeError, StorageError):
+        link = await first_login_link(node, FirstLinkDraft(language=language))
+        return running.url.rstrip("/") + link.path
+    return ""
+
+
+def _http_app(node: Node, settings: Settings, live: LiveUpdates, founder: Founder | None) -> web.Application:
     metrics = Metrics(version=VERSION)
     metrics.watch("inbox_jobs", "Jobs that wait for the writer.", lambda: node.writer.inbox_size)
     metrics.watch(
@@ -142,7 +193,7 @@ def _http_app(node: Node, settings: Settings, live: LiveUpdates) -> web.Applicat
         request_bytes_max=settings.request_bytes_max,
         observe=metrics.observe_request,
     )
-    build_site(node, live, default_language=settings.language or "en").add_to(app)
+    build_site(node, live, default_language=settings.language or "en", founder=founder).add_to(app)
     return app
 
 

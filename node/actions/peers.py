@@ -85,6 +85,7 @@ class PeersAnswer(Answer, frozen=True, kw_only=True):
     peers: list[PeerAnswer]
     neighbours: list[NeighbourAnswer]
     mdns_failure: str | None = None
+    looks_around: bool = True
 
 
 async def add_peer(node: Node, request: PeerAddress) -> AddedPeer:
@@ -138,6 +139,7 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
             ],
             neighbours=neighbours,
             mdns_failure=federation.mdns_failure or None,
+            looks_around=federation.looks_around,
         )
 
     return await node.read(question)

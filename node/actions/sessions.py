@@ -33,6 +33,12 @@ class LinkVisit(Request, frozen=True, kw_only=True):
     user_agent: str = ""
 
 
+class LinkName(Request, frozen=True, kw_only=True):
+    """The token of a link that is only looked at."""
+
+    token: str
+
+
 class LogIn(Request, frozen=True, kw_only=True):
     """Name and password as they were typed; `remote` is the address they came from."""
 
@@ -91,6 +97,24 @@ class EndedAnswer(Answer, frozen=True, kw_only=True):
     """How many sessions ended."""
 
     ended: int
+
+
+async def show_login_link(node: Node, request: LinkName) -> PersonAnswer:
+    """Say whom a link would log in, without using it up. Refuses as `redeem_login_link` does."""
+    hashed, now_ms = token_hash("login-link", request.token), node.clock.now()
+
+    def question(read: StateReader) -> PersonAnswer:
+        link = people.login_link_of(read.connection, hashed) if hashed else None
+        person = people.person_of(read.connection, link.person_id) if link else None
+        if link is None or person is None:
+            raise NodeError("link_unknown")
+        if link.used_ms is not None:
+            raise NodeError("link_used")
+        if link.expires_ms <= now_ms:
+            raise NodeError("link_expired")
+        return person_answer(person)
+
+    return await node.read(question)
 
 
 async def redeem_login_link(node: Node, request: LinkVisit) -> OpenedSession:

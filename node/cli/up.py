@@ -13,7 +13,7 @@ from node.config import LISTED, Sources
 
 if TYPE_CHECKING:
     from node.config import Settings
-    from node.operations.lifecycle import RunningNode
+    from node.operations.lifecycle import Listening, RunningNode
 
 
 def setting_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,6 +24,14 @@ def setting_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 function
             )
     return function
+
+
+FOUNDING_OPTIONS = (
+    "name_zh",
+    "name_en",
+    "currency",
+    "kit_file",
+)  # with one of them, nobody is asked in the pages
 
 
 @command("up", help=_("Start this community's node; the first start makes everything it needs."))
@@ -57,23 +65,38 @@ def _start(session: Session, sources: Sources, options: dict[str, Any], *, qr: b
     from node.operations.lifecycle import claim_folder
     from node.vault.vault import has_vault
 
-    if not has_vault(sources.folder):
-        may_ask = is_person_there() and not session.is_json
+    may_ask = is_person_there() and not session.is_json
+    is_told = session.is_json or any(options[name] for name in FOUNDING_OPTIONS)
+    if is_told and not has_vault(sources.folder):
         with claim_folder(sources.folder):
             founded = found(sources.folder, options, may_ask=may_ask, must_file=not may_ask)
         if not session.is_json:
             show_kit(founded)
 
-    def announce(running: "RunningNode", settings: "Settings", login_link: str = "") -> None:
+    founded_here: list[str] = []
+
+    def announce(running: "RunningNode", settings: "Settings", login_link: str) -> None:
         if session.is_json:
             print_json(_as_json(running, sources, already=False, login_link=login_link))
             return
         for line in [*_moves(running, settings), *_lines(running, sources, login_link)]:
             click.echo(line)
-        if qr:
+        if qr and not founded_here:
             _print_qr(login_link or running.url)
 
-    run(sources, announce=announce)
+    def announce_founding(link: str, http: "Listening") -> None:
+        founded_here.append(link)
+        for line in [*_moved(http.wanted.port, http.bound.port), *_founding_lines(link, sources)]:
+            click.echo(line)
+        if qr:
+            _print_qr(link)
+
+    run(
+        sources,
+        announce=announce,
+        announce_founding=announce_founding,
+        with_login_link=session.is_json or is_person_there(),
+    )
 
 
 def _as_json(running: "RunningNode", sources: Sources, *, already: bool, login_link: str) -> dict[str, Any]:
@@ -91,12 +114,15 @@ def _as_json(running: "RunningNode", sources: Sources, *, already: bool, login_l
 
 
 def _moves(running: "RunningNode", settings: "Settings") -> list[str]:
-    ports = [
-        (settings.listen_http.port, int(running.http.rpartition(":")[2])),
-        (settings.listen_federation.port, int(running.federation.rpartition(":")[2])),
+    return [
+        *_moved(settings.listen_http.port, int(running.http.rpartition(":")[2])),
+        *_moved(settings.listen_federation.port, int(running.federation.rpartition(":")[2])),
     ]
+
+
+def _moved(wanted: int, bound: int) -> list[str]:
     moved = _("Port {wanted} is in use; {bound} was taken instead.")
-    return [moved.format(wanted=wanted, bound=bound) for wanted, bound in ports if wanted not in (0, bound)]
+    return [moved.format(wanted=wanted, bound=bound)] if wanted not in (0, bound) else []
 
 
 def _lines(running: "RunningNode", sources: Sources, login_link: str) -> list[str]:
@@ -112,6 +138,19 @@ def _lines(running: "RunningNode", sources: Sources, login_link: str) -> list[st
     if login_link:
         lines.insert(3, _("Log in once:  {link}").format(link=login_link))
     return lines
+
+
+def _founding_lines(link: str, sources: Sources) -> list[str]:
+    return [
+        "",
+        _("This node is new. Set it up in a browser on this network:"),
+        link,
+        _("Keep this link to yourself: whoever opens it founds the community and is its steward."),
+        "",
+        _("Data:         {folder}").format(folder=sources.folder),
+        "",
+        _("Stop it with Ctrl-C. Keep it running: wildgrass service --print"),
+    ]
 
 
 def _print_qr(text: str) -> None:

@@ -122,6 +122,11 @@ class Federation:
         return self._neighbourhood.neighbours if self._neighbourhood else ()
 
     @property
+    def looks_around(self) -> bool:
+        """Whether the settings let this node look for neighbours on the local network."""
+        return self._neighbourhood is not None
+
+    @property
     def mdns_failure(self) -> str:
         """Why nobody can be found on the local network, or nothing."""
         return self._neighbourhood.failure if self._neighbourhood else ""

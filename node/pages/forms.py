@@ -8,11 +8,11 @@ form.check()                          # FormRefused where a field was refused
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from gettext import gettext as _
 
 from aiohttp import BodyPartReader, hdrs, web
 
 from node.errors import NodeError
+from node.locale import marked as _
 from protocol.amounts.money import parse_amount
 from protocol.errors import AmountError
 
@@ -55,9 +55,17 @@ class Form:
         """Return what was typed, trimmed; nothing where the field is absent. For templates that show it again."""
         return next(iter(self._fields.get(name, [])), "").strip()
 
+    def verbatim(self, name: str) -> str:
+        """Return what was typed to the last space: a password."""
+        return next(iter(self._fields.get(name, [])), "")
+
     def all(self, name: str) -> list[str]:
         """Return all values of a field that may be chosen several times."""
         return list(self._fields.get(name, []))
+
+    def put(self, name: str, value: str) -> None:
+        """Fill a field in for the visitor: what was found out on the way is kept when the form is shown again."""
+        self._fields[name] = [value]
 
     def upload(self, name: str) -> Upload | None:
         """Return a file, or None where none was chosen."""

@@ -1,0 +1,287 @@
+"""The pages of a node that has no community yet: language, name, currency. Founded is once and for ever.
+
+They stand on the node's own socket until the community exists. Only who has the printed link gets past the
+first word; the token in it is known to this process alone.
+
+    founder = await found_in_pages(settings, listening, announce=announce, stopping=stopping)
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+from babel.numbers import get_currency_name
+
+from node.actions.policies import DEFAULT_POLICY
+from node.api.frame import Gate, build_app
+from node.api.health import health_routes
+from node.api.server import HttpServer
+from node.config import Settings
+from node.errors import REFUSALS, NodeError, report
+from node.files import KIT_FILE, write_private
+from node.locale import CHINESE, ENGLISH, LANGUAGES, pick_language
+from node.locale import marked as _
+from node.operations.lifecycle import Listening, reachable_address
+from node.operations.metrics import Metrics
+from node.pages.formats import locale_of
+from node.pages.forms import Form, FormRefused, read_form
+from node.pages.rendering import Rendering
+from node.pages.site import SECURITY_HEADERS, Page, static_answer
+from node.pages.visit import LANGUAGE_COOKIE, LANGUAGE_SECONDS, keep_cookie
+from node.vault import found_community, has_vault
+from node.vault.kit import Kit, kit_text
+from node.version import VERSION
+from node.writer.clock import system_clock
+from protocol.amounts.money import CURRENCY_EXPONENTS
+from protocol.identity.keys import to_base32
+from protocol.limits import TITLE_CHARACTERS_MAX
+
+BEGUN_FILE = "first-run.language"
+FOUNDER_COOKIE = "wildgrass_founder"
+FOUNDER_SECONDS = 86_400
+COMMON_CURRENCIES = ("CNY", "EUR", "USD", "GBP", "JPY", "HKD", "TWD", "INR", "BRL", "ZAR")
+
+_TOKEN_BYTES = 32
+
+
+@dataclass(slots=True)
+class Founder:
+    """What the person who founds is known by until the first run is over: the printed link, then the browser."""
+
+    link_token: str = field(default_factory=lambda: to_base32(secrets.token_bytes(_TOKEN_BYTES)))
+    browser_mark: str = field(default_factory=lambda: to_base32(secrets.token_bytes(_TOKEN_BYTES)))
+    is_over: bool = False
+
+    def has_link(self, token: str) -> bool:
+        """Whether this is the token of the printed link, which still holds."""
+        return not self.is_over and _is_equal(token, self.link_token)
+
+    def has_mark(self, mark: str) -> bool:
+        """Whether this browser founded the community, and is still setting it up."""
+        return not self.is_over and _is_equal(mark, self.browser_mark)
+
+
+async def found_in_pages(
+    settings: Settings,
+    listening: Listening,
+    *,
+    announce: Callable[[str, Listening], None],
+    stopping: asyncio.Event,
+) -> Founder | None:
+    """Serve the first pages until somebody has founded a community; None where the node was stopped first.
+
+    `announce` is told the link and the socket, which stays open: who asks while the node itself starts, waits.
+    """
+    pages = FoundingPages(settings)
+    server = HttpServer(pages.app(), listening.socket.dup())
+    await server.start()
+    try:
+        home = settings.public_url or f"http://{reachable_address(listening.bound)}"
+        announce(f"{home}/welcome/{pages.founder.link_token}", listening)
+        ends = [asyncio.ensure_future(event.wait()) for event in (pages.founded, stopping)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+    finally:
+        await server.stop()
+    return pages.founder if pages.founded.is_set() else None
+
+
+def read_begun(folder: Path) -> str | None:
+    """Return the language in which a community was founded in the pages, until its first run has begun."""
+    try:
+        language = (folder / BEGUN_FILE).read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    return language if language in LANGUAGES else ENGLISH
+
+
+def forget_begun(folder: Path) -> None:
+    """The first run has begun, and is in the store from now on."""
+    (folder / BEGUN_FILE).unlink(missing_ok=True)
+
+
+class FoundingPages:
+    """The first pages, and the event that says that a community exists."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings; the tokens are new."""
+        self.founder = Founder()
+        self.founded = asyncio.Event()
+        self._settings = settings
+        self._rendering = Rendering()
+        self._one_at_a_time = asyncio.Lock()
+
+    def app(self) -> web.Application:
+        """Return the application that serves them."""
+        gate = Gate(
+            api_token=secrets.token_hex(), may_read=_nobody, is_open=lambda: self._settings.open_to_internet
+        )
+        checks = {"founded": lambda: NodeError("vault_missing")}
+        app = build_app(
+            (),
+            None,
+            gate=gate,
+            plain=health_routes(checks=checks, metrics=Metrics(version=VERSION)),
+            default_language=self._settings.language or ENGLISH,
+            request_bytes_max=self._settings.request_bytes_max,
+        )
+        add = app.router.add_route
+        add("GET", "/static/{mark}/{name}", self._static)
+        add("GET", "/welcome/{token}", self._handler(self._show_languages))
+        add("GET", "/welcome/{token}/language/{language}", self._handler(self._choose_language))
+        add("GET", "/welcome/{token}/community", self._handler(self._show_community))
+        add("POST", "/welcome/{token}/community", self._handler(self._found))
+        add("*", "/{anywhere:.*}", self._stranger)
+        return app
+
+    def _handler(
+        self, show: Callable[[web.Request], Awaitable[Page | web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if not self.founder.has_link(request.match_info["token"]):
+                return await self._stranger(request)
+            try:
+                return self._respond(request, await show(request))
+            except REFUSALS as error:
+                said = report(error, language=self._language(request))
+                return self._respond(request, Page("founding_refused.html", {"said": said}, said.status))
+
+        return handle
+
+    async def _show_languages(self, _request: web.Request) -> Page:
+        return Page("founding_language.html", {"language_base": self._language_base})
+
+    async def _choose_language(self, request: web.Request) -> web.Response:
+        language = request.match_info["language"]
+        if language not in LANGUAGES:
+            raise NodeError("not_found", language[:20])
+        response = self._go_to(f"/welcome/{self.founder.link_token}/community")
+        keep_cookie(response, request, LANGUAGE_COOKIE, language, LANGUAGE_SECONDS)
+        return response
+
+    async def _show_community(self, request: web.Request) -> Page:
+        return self._community_page(request, Form({}, {}), {})
+
+    async def _found(self, request: web.Request) -> Page | web.Response:
+        """Found, and send the browser on to the node itself; a second click finds it done."""
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin not in (None, "null") and urlsplit(origin).netloc != request.host:
+            raise NodeError("form_foreign")
+        form = await read_form(request)
+        try:
+            async with self._one_at_a_time:
+                if not has_vault(self._settings.folder):
+                    await self._found_community(form, self._language(request))
+        except FormRefused as refused:
+            return self._community_page(request, form, refused.faults)
+        response = self._go_to("/welcome")
+        keep_cookie(response, request, FOUNDER_COOKIE, self.founder.browser_mark, FOUNDER_SECONDS)
+        self.founded.set()
+        return response
+
+    async def _found_community(self, form: Form, language: str) -> None:
+        name = {
+            tag: " ".join(text.split())
+            for tag, field_name in ((CHINESE, "name_zh"), (ENGLISH, "name_en"))
+            if (text := form.text(field_name, characters_max=TITLE_CHARACTERS_MAX))
+        }
+        if not name:
+            form.refuse("name_zh" if language == CHINESE else "name_en", _("Give the community a name."))
+        currency = form.choice("currency", CURRENCY_EXPONENTS)
+        form.check()
+        folder = self._settings.folder
+
+        def keep_kit(kit: Kit) -> None:
+            write_private(folder / KIT_FILE, kit_text(kit, language).encode())
+            write_private(folder / BEGUN_FILE, language.encode())
+
+        await asyncio.to_thread(
+            found_community,
+            folder,
+            name=name,
+            currency=currency,
+            words_language=language,
+            now_ms=system_clock(),
+            keep_kit=keep_kit,
+        )
+
+    def _community_page(self, request: web.Request, form: Form, faults: dict[str, str]) -> Page:
+        language = self._language(request)
+        values = {
+            "form": form,
+            "faults": faults,
+            "language_base": self._language_base,
+            "currency": form["currency"] or ("CNY" if language == CHINESE else "EUR"),
+            "common": named_currencies(COMMON_CURRENCIES, language),
+            "currencies": sorted(
+                named_currencies(tuple(CURRENCY_EXPONENTS), language), key=lambda pair: pair[0]
+            ),
+            "policy": DEFAULT_POLICY,
+            "characters_max": TITLE_CHARACTERS_MAX,
+        }
+        return Page("founding_community.html", values, 422 if faults else 200)
+
+    async def _stranger(self, request: web.Request) -> web.StreamResponse:
+        """Whoever has not the link is told where it is."""
+        return self._respond(request, Page("founding_stranger.html", status=403))
+
+    def _respond(self, request: web.Request, answer: Page | web.Response) -> web.Response:
+        if isinstance(answer, Page):
+            language = self._language(request)
+            values: dict[str, Any] = {
+                "here": request.path_qs,
+                "community": None,
+                "language_base": None,
+                "step": None,
+                **answer.values,
+            }
+            text = self._rendering.page(answer.template, language=language, values=values)
+            response = web.Response(text=text, status=answer.status, content_type="text/html")
+            response.headers[hdrs.CONTENT_LANGUAGE] = language
+            response.enable_compression()
+        else:
+            response = answer
+        response.headers.update(SECURITY_HEADERS)
+        response.headers[hdrs.CACHE_CONTROL] = "no-store"
+        response.force_close()  # the next request belongs to the node itself
+        return response
+
+    @property
+    def _language_base(self) -> str:
+        return f"/welcome/{self.founder.link_token}/language/"
+
+    def _go_to(self, location: str) -> web.Response:
+        return web.Response(status=web.HTTPSeeOther.status_code, headers={hdrs.LOCATION: location})
+
+    async def _static(self, request: web.Request) -> web.StreamResponse:
+        response = static_answer(self._rendering, request)
+        response.force_close()
+        return response
+
+    def _language(self, request: web.Request) -> str:
+        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        default = self._settings.language or ENGLISH
+        return (
+            chosen
+            if chosen in LANGUAGES
+            else pick_language(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""), default)
+        )
+
+
+def named_currencies(codes: tuple[str, ...], language: str) -> list[tuple[str, str]]:
+    """Return currencies with their names in a language."""
+    return [(code, f"{code} · {get_currency_name(code, locale=locale_of(language))}") for code in codes]
+
+
+def _is_equal(given: str, known: str) -> bool:
+    return secrets.compare_digest(given.encode("utf-8", "surrogatepass"), known.encode())
+
+
+async def _nobody(_token: str, _community: bytes, _lane: str) -> bool:
+    return False
