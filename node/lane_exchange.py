@@ -91,6 +91,7 @@ def take_run(transaction: Transaction, run: Sequence[StoreStep]) -> LaneStored |
     key = store.open_lane(origin.community, origin.lane, origin.epoch)
     if isinstance(step, RememberHead):
         remember_head(connection, key, step.head.note)
+        transaction.note_coming(Lane(origin.community, origin.lane), origin.epoch, step.head.size)
         return LaneStored(origin, store.size(key))
     if isinstance(step, StoreEntries):
         size = _store_entries(store, key, [part for part in run if isinstance(part, StoreEntries)])

@@ -81,6 +81,10 @@ class Backlog:
     def note_stored(self, lane: Lane, epoch: int, size: int) -> None:
         """Say that entries of another community are stored up to `size`, in the open transaction."""
         self._stored_now[lane, epoch] = size
+        self.note_coming(lane, epoch, size)
+
+    def note_coming(self, lane: Lane, epoch: int, size: int) -> None:
+        """Say that a lane is on its way up to `size`: the first entries of many are not folded between the rest."""
         folded_epoch, folded_size = self._fold.folded_size(lane)
         if size - (folded_size if epoch == folded_epoch else 0) > BULK_ENTRIES:
             self._bulky.add((lane, epoch))

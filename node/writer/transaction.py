@@ -68,6 +68,10 @@ class Transaction:
             self._open(lane)
         return self._append(lane, body)
 
+    def note_coming(self, lane: Lane, epoch: int, size: int) -> None:
+        """Say that entries of another community's lane are on their way, up to `size`."""
+        self._backlog.note_coming(lane, epoch, size)
+
     def note_stored(self, lane: Lane, epoch: int, size: int) -> None:
         """Say that entries of another community's lane were stored up to `size`, to be folded soon."""
         self._backlog.note_stored(lane, epoch, size)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from node.writer.backlog import Backlog
+from node.writer.backlog import BULK_ENTRIES, Backlog
 from node.writer.own_lanes import OwnLanes, Signer
 from node.writer.stored_entries import StoredEntries
 from protocol.fold import Fold
@@ -60,4 +60,19 @@ def test_a_lane_that_grew_while_it_waited_for_its_charter_is_folded_to_its_end(t
     reader.receive(charter=len(other.entries[CHARTER]), market=len(other.entries[MARKET]))
     reader.fold_all()
     assert reader.folded_size(MARKET) == len(other.entries[MARKET]) == 5
+    reader.store.close()
+
+
+def test_the_first_entries_of_a_long_lane_are_not_folded_between_the_rest(tmp_path: Path) -> None:
+    """A head of thousands is on its way: its first entry waits, the charter does not."""
+    other = Village("other", lanes=(MARKET,))
+    reader = Reader(tmp_path, Village("own", lanes=()), other)
+    with reader.store.write() as connection, reader.state.within(connection):
+        reader.backlog.note_coming(Lane(other.community, MARKET), 0, 2 * BULK_ENTRIES)
+    reader.receive(charter=len(other.entries[CHARTER]), market=1)
+    assert reader.backlog.step()
+    assert reader.folded_size(CHARTER) == len(other.entries[CHARTER])
+    assert reader.folded_size(MARKET) == 0
+    assert not reader.backlog.step()
+    assert reader.backlog.seconds_to_step
     reader.store.close()
