@@ -9,7 +9,7 @@ from functools import partial
 from node.audit.verifying import Verification
 from node.locale import ENGLISH, translate
 from protocol.amounts.money import format_minor
-from protocol.audit.findings import CommunityTotals, Finding, Place, Report, Waits
+from protocol.audit.findings import CheckName, CommunityTotals, Finding, Place, Report, Waits
 from protocol.error_codes import SENTENCES
 
 _WAITS_SHOWN_MAX = 5
@@ -95,7 +95,7 @@ def _community(totals: CommunityTotals, names: Mapping[str, str], _: Words) -> I
     )
     for label, orders in ((_("orders sold"), totals.orders_sold), (_("orders bought"), totals.orders_bought)):
         if orders:
-            yield f"  {label}: {_counted(orders, _)}"
+            yield f"  {label}: {say_orders(orders, _)}"
     if totals.completed:
         amounts = (_money(each.amount_minor, each.currency) for each in totals.completed)
         yield f"  {_('completed sales')}: {', '.join(amounts)}"
@@ -112,8 +112,9 @@ def _community(totals: CommunityTotals, names: Mapping[str, str], _: Words) -> I
         yield f"  {_('policy')} {policy.policy_id[:_SHORT_ID]}: {how}, {force}"
 
 
-def _checks(report: Report, _: Words) -> Iterator[str]:
-    labels = {
+def check_words(_: Words) -> dict[CheckName, str]:
+    """Return what each check looks at."""
+    return {
         "sources": _("sources and their indexes"),
         "genesis": _("founding records"),
         "succession": _("changes of log keys"),
@@ -130,6 +131,10 @@ def _checks(report: Report, _: Words) -> Iterator[str]:
         "dues": _("dues that mirror each other"),
         "openings": _("sealed order lines and details"),
     }
+
+
+def _checks(report: Report, _: Words) -> Iterator[str]:
+    labels = check_words(_)
     yield f"{_('checks'):<44}{_('pass'):>9}{_('fail'):>9}{_('not opened'):>12}"
     for check in report.checks:
         yield f"  {labels[check.name]:<42}{check.passed:>9}{check.failed:>9}{check.not_opened:>12}"
@@ -153,7 +158,7 @@ def _finding(finding: Finding, names: Mapping[str, str], _: Words) -> Iterator[s
     yield f"- {_detailed(_(finding.sentence), finding.detail)}"
     yield f"  {finding.code}, PROTOCOL.md {finding.rule}"
     if finding.place != Place():
-        yield f"  {_placed(finding.place, names, _)}"
+        yield f"  {say_place(finding.place, names, _)}"
     if finding.path is not None:
         yield f"  {_('file')}: {finding.path}"
     if finding.source is not None:
@@ -182,15 +187,16 @@ def _waits(listed: Iterable[Waits], names: Mapping[str, str], _: Words) -> Itera
         if number == _WAITS_SHOWN_MAX:
             yield "  ..."
             return
-        line = _placed(waits.place, names, _)
+        line = say_place(waits.place, names, _)
         if waits.party is not None:
             line += "; " + _("to be posted by {name}").format(name=names.get(waits.party, waits.party))
         if waits.waits_for is not None:
-            line += "; " + _("waits for {place}").format(place=_placed(waits.waits_for, names, _))
+            line += "; " + _("waits for {place}").format(place=say_place(waits.waits_for, names, _))
         yield f"  {line}"
 
 
-def _placed(place: Place, names: Mapping[str, str], _: Words) -> str:
+def say_place(place: Place, names: Mapping[str, str], _: Words) -> str:
+    """Return where something stands, communities by their names as far as `names` has them."""
     parts = [
         None if place.community is None else names.get(place.community, place.community),
         place.lane,
@@ -201,7 +207,8 @@ def _placed(place: Place, names: Mapping[str, str], _: Words) -> str:
     return ", ".join(part for part in parts if part is not None)
 
 
-def _counted(orders: Mapping[str, int], _: Words) -> str:
+def say_orders(orders: Mapping[str, int], _: Words) -> str:
+    """Return how many orders have which status."""
     words = {
         "placed": _("placed"),
         "accepted": _("accepted"),

@@ -11,7 +11,6 @@ from protocol.audit.bundle import (
     Source,
     checkpoint_path,
     format_index,
-    parse_checkpoint_path,
     parse_index,
     parse_lane_folder,
     successor_path,
@@ -42,12 +41,13 @@ class StoreSource:
         self._store = store
         with store.read() as connection:
             found = [head for head in HeadStore(connection).heads() if head.community in communities]
-            self._successors = {
+            self._notes = {
                 successor_path(community, kept.epoch): kept.note
                 for community in communities
                 for kept in reversed(evidence_about(connection, community, _SUCCESSOR))
             }
         self._heads = {Origin(head.community, head.lane, head.epoch): head for head in found}
+        self._notes |= {checkpoint_path(origin): head.note for origin, head in self._heads.items()}
 
     def read(self, path: str, bytes_max: int) -> bytes | None:
         """Return the bytes that a bundle would have at `path`, or None."""
@@ -63,13 +63,10 @@ class StoreSource:
     def _find(self, path: str) -> bytes | None:
         if path == INDEX_PATH:
             return format_index({origin: head.size for origin, head in self._heads.items()})
-        if path in self._successors:
-            return self._successors[path]
+        if path in self._notes:
+            return self._notes[path]
         folder, _, tile = path.partition("/tile/")
         try:
-            if not tile:
-                head = self._heads.get(parse_checkpoint_path(path))
-                return None if head is None else head.note
             head, address = self._heads.get(parse_lane_folder(folder)), parse_tile_path(f"tile/{tile}")
         except (LogError, IdentityError):
             return None
