@@ -4,14 +4,16 @@ from aiohttp import web
 
 from node.core import Node
 from node.pages.accounts import ACCOUNT_PAGES
-from node.pages.founding import Founder
+from node.pages.auditing import AUDITING_PAGES
 from node.pages.desk_listings import DESK_LISTING_PAGES
 from node.pages.desk_orders import DESK_ORDER_PAGES
+from node.pages.founding import Founder
 from node.pages.language import LANGUAGE_PAGES
 from node.pages.live import LiveUpdates
+from node.pages.neighbours import NEIGHBOUR_PAGES
 from node.pages.ordering import ORDERING_PAGES
-from node.pages.photos import PHOTO_PAGES
 from node.pages.people import PEOPLE_PAGES
+from node.pages.photos import PHOTO_PAGES
 from node.pages.site import Asked, PageRoute, Site
 from node.pages.storefront import STOREFRONT_PAGES
 from node.pages.welcome import welcome_pages
@@ -31,6 +33,8 @@ def build_site(
         *DESK_ORDER_PAGES,
         *DESK_LISTING_PAGES,
         *PHOTO_PAGES,
+        *AUDITING_PAGES,
+        *NEIGHBOUR_PAGES,
         *LANGUAGE_PAGES,
         *ACCOUNT_PAGES,
         *PEOPLE_PAGES,
