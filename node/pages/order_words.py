@@ -27,6 +27,12 @@ def say_status(order: OrderSummary | OrderAnswer, language: str) -> str:
     _ = catalog(language).gettext
     if order.cancellation == "requested" and order.status in ("placed", "accepted", "fulfilled"):
         return _("Cancellation asked for")
+    return say_state(order.status, language)
+
+
+def say_state(status: str, language: str) -> str:
+    """Return the words for one of the six states."""
+    _ = catalog(language).gettext
     return {
         "placed": _("Waiting for the shop"),
         "accepted": _("Accepted"),
@@ -34,7 +40,7 @@ def say_status(order: OrderSummary | OrderAnswer, language: str) -> str:
         "completed": _("Completed"),
         "rejected": _("Declined"),
         "cancelled": _("Cancelled"),
-    }[order.status]
+    }[status]
 
 
 def say_reason(code: str | None, language: str) -> str:
@@ -42,7 +48,7 @@ def say_reason(code: str | None, language: str) -> str:
     _ = catalog(language).gettext
     words = {
         "by_seller": _("The shop decided so."),
-        "by_buyer": _("You asked for it."),
+        "by_buyer": _("The buyer asked for it."),
         "sold_out": _("It is sold out."),
         "stock_short": _("There is not enough of it."),
         "closed": _("The shop is closed then."),
