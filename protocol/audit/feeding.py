@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heapreplace
-from itertools import islice
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 import msgspec
@@ -203,7 +203,7 @@ class _Stream:
             self._parts.clear()
             return False
         end = min(len(entries), part.end - bundle * TILE_WIDTH)
-        end = skipped + sum(1 for _ in _within(entries[skipped:end], PORTION_BYTES_MAX))
+        end = skipped + _count_within(entries[skipped:end], PORTION_BYTES_MAX)
         self._entries, self._record_ids = entries[skipped:end], record_ids[skipped:end]
         self._times = self._times_of_portion() if self._is_merged else [0] * len(self._entries)
         self._first, self._place = first, 0
@@ -218,14 +218,9 @@ class _Stream:
         return [run[-1] for run in runs for _ in run]
 
 
-def _within(entries: Sequence[bytes], bytes_max: int) -> Iterator[bytes]:
-    """Yield the first entry, and those after it as long as all together stay within `bytes_max`."""
-    total = 0
-    for number, entry in enumerate(entries):
-        total += len(entry)
-        if number and total > bytes_max:
-            return
-        yield entry
+def _count_within(entries: Sequence[bytes], bytes_max: int) -> int:
+    """Return how many entries from the first on stay within `bytes_max` together; the first counts in any case."""
+    return max(1, bisect_right(list(accumulate(map(len, entries))), bytes_max))
 
 
 def _times(entries: Sequence[bytes], before_ms: int) -> Iterator[int]:
