@@ -110,14 +110,14 @@ class Visitor:
         return await self._shown(await self.client.get(path, headers=self._headers()))
 
     async def send(
-        self, page: Shown, action: str, *, photo: bytes | None = None, **typed: str | list[str]
+        self, page: Shown, action: str, *, file: bytes | None = None, **typed: str | list[str]
     ) -> Shown:
         """Fill in a form of a page and send it, as multipart like the form says, or where a photo goes along."""
         fields = {**page.forms[action], **{name: _listed(value) for name, value in typed.items()}}
-        return await self.post(action, fields, photo)
+        return await self.post(action, fields, file)
 
-    async def post(self, path: str, fields: Fields, photo: bytes | None = None) -> Shown:
-        if photo is None:
+    async def post(self, path: str, fields: Fields, file: bytes | None = None) -> Shown:
+        if file is None:
             pairs = [(name, value) for name, values in fields.items() for value in values]
             return await self._shown(
                 await self.client.post(path, data=FormData(pairs), headers=self._headers())
@@ -126,7 +126,7 @@ class Visitor:
         for name, values in fields.items():
             for value in values:
                 form.add_field(name, value)
-        form.add_field("photo_file", photo, filename="photo.jpg", content_type="image/jpeg")
+        form.add_field("photo_file", file, filename="photo.jpg", content_type="image/jpeg")
         return await self._shown(await self.client.post(path, data=form, headers=self._headers()))
 
     def _headers(self) -> dict[str, str]:
@@ -188,11 +188,11 @@ async def community(folder: Path) -> AsyncIterator[Community]:
             yield Community(node, client)
 
 
-async def publish(keeper: Visitor, *, photo: bytes | None = None, **typed: str | list[str]) -> Shown:
+async def publish(keeper: Visitor, *, file: bytes | None = None, **typed: str | list[str]) -> Shown:
     """Fill in the form of a new listing and send it."""
     page = await keeper.get("/desk/listings/new")
     chosen = {name: value for name, value in TYPED.items() if name in page.forms["/desk/listings/new"]}
-    return await keeper.send(page, "/desk/listings/new", photo=photo, **{**chosen, **typed})
+    return await keeper.send(page, "/desk/listings/new", file=file, **{**chosen, **typed})
 
 
 def picture(kind: str = "JPEG", size: tuple[int, int] = (640, 480), **saved: object) -> bytes:

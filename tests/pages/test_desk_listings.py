@@ -77,7 +77,7 @@ async def test_refused_fields_are_shown_again_with_what_was_typed(spring: Commun
         "stock": "0.5",
         "fulfilment": [],
     }
-    shown = await publish(keeper, photo=picture(), **wrong)
+    shown = await publish(keeper, file=picture(), **wrong)
     assert shown.status == 422
     for name in ("title_zh", "price", "tax", "stock", "fulfilment"):
         assert f'id="fault-{name}"' in shown.text, name
