@@ -18,7 +18,8 @@ LINE_UNITS = 10  # of a name: a Chinese character is two of them
 
 _WIDTH = 320
 _CENTRE = _WIDTH / 2
-_RADIUS = 72.0
+_RADIUS = 64.0
+_REACH_MIN = 48.0  # up and down: few neighbours need no tall drawing
 _STEEPEST = 0.95  # of the ellipse's height: so the uppermost left and right circles stand apart
 _ROW = 36
 _MARGIN = 26
@@ -112,14 +113,16 @@ def _units(sign: str) -> float:
         return 0.0
     if east_asian_width(sign) in "WF":
         return 2.0
-    return 1.3 if kind == "Lu" or sign in "mw@%—" else 1.0
+    if sign in "MWmw@%—":
+        return 1.5
+    return 1.3 if kind == "Lu" else 1.0
 
 
 def _places(count: int) -> tuple[list[_Place], float]:
     """Where the circles stand, from the top, right and left in turn; and the height of the drawing."""
     rows = ((count + 1) // 2, count // 2)  # on the right, on the left
     tallest = max(0, rows[0] - 1) * _ROW / 2
-    reach = max(_RADIUS, tallest / _STEEPEST)
+    reach = max(_REACH_MIN, tallest / _STEEPEST)
     height = 2 * (reach + _MARGIN)
     places = []
     for index in range(count):
