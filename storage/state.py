@@ -62,8 +62,9 @@ class StateStore:
         self._overlay: dict[_Place, msgspec.Struct | None] = {}
         self._new: dict[_Place, msgspec.Struct | None] = {}
         self._old: dict[_Place, msgspec.Struct | None] = {}
-        self._was_bare: dict[_Place, bool] = {}
+        self._was_bare: dict[tuple[str, int, Key], bool] = {}
         self._put_keys = PutKeys()
+        self._put_tables: set[str] = set()
         self._connection: sa.Connection | None = None
         self._cursor: DBAPICursor | None = None
         self._driver_error: type[Exception] = Exception
@@ -117,6 +118,7 @@ class StateStore:
         self._overlay[table, key] = value
         if table in self._sparse:
             self._put_keys.add((table, key))
+            self._put_tables.add(table)
         if len(self._overlay) >= self._overlay_max:
             self.flush()
 
@@ -165,6 +167,7 @@ class StateStore:
         self._new, self._old = {}, {}
         self._was_bare.clear()
         self._put_keys.clear()
+        self._put_tables.clear()
 
     def _project(self, changed: Mapping[_Place, msgspec.Struct | None]) -> None:
         """Hear what is going to be written; who keeps rows beside the state writes them here."""
@@ -174,17 +177,16 @@ class StateStore:
 
     def _is_surely_absent(self, place: _Place) -> bool:
         """Whether `place` is under a prefix that was bare, and nothing was put there since."""
-        if self._put_keys.may_have(place):
-            return False
         table, key = place
-        length = len(key)
-        prefix = (table, (length, *key[: self._sparse[table]]))
+        if table in self._put_tables and self._put_keys.may_have(place):
+            return False
+        prefix = (table, len(key), key[: self._sparse[table]])
         was_bare = self._was_bare.get(prefix)
         if was_bare is None:
-            was_bare = self._was_bare[prefix] = self._is_bare_below(table, prefix[1][1:], length)
+            was_bare = self._was_bare[prefix] = self._is_bare_below(*prefix)
         return was_bare
 
-    def _is_bare_below(self, table: str, prefix: Key, length: int) -> bool:
+    def _is_bare_below(self, table: str, length: int, prefix: Key) -> bool:
         """Whether the database has nothing in `table` under keys of `length` parts that begin with `prefix`."""
         start = bytes([_FIXED_ARRAY + length]) + b"".join(encode(part) for part in prefix)
         return self._ask(_ANY, (table, start, start + b"\xff")) is None
