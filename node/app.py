@@ -44,7 +44,7 @@ from node.operations.lifecycle import (
 from node.operations.logs import configure_logging
 from node.operations.metrics import Metrics
 from node.operations.stopping import stop_on_signal
-from node.pages.founding import Founder, forget_begun, found_in_pages, read_begun
+from node.pages.founding import Founder, forget_begun, founding_pages, read_begun
 from node.pages.live import LiveUpdates
 from node.pages.routes import build_site
 from node.peering import NodePeering
@@ -89,9 +89,11 @@ async def _run(
         stack.enter_context(claim_folder(settings.folder))
         http = listen(settings.listen_http)
         stack.callback(http.socket.close)
-        founder = None
+        first_pages, founder = await stack.enter_async_context(AsyncExitStack()), None
         if not has_vault(settings.folder):
-            founder = await found_in_pages(settings, http, announce=announce_founding, stopping=stopping)
+            founder = await first_pages.enter_async_context(
+                founding_pages(settings, http, announce=announce_founding, stopping=stopping)
+            )
             if founder is None:
                 return
         vault = open_vault(settings.folder)
@@ -108,6 +110,7 @@ async def _run(
         advances.listen(automation.note, node.federation.note, live.note)
         await server.start()
         stack.push_async_callback(server.stop)
+        await first_pages.aclose()
         await stack.enter_async_context(node.federation)
         await stack.enter_async_context(automation)
         running = _running_node(settings, vault, http, peers)

@@ -30,7 +30,12 @@ class HttpServer:
     async def start(self) -> None:
         """Begin to answer."""
         await self._runner.setup()
-        await web.SockSite(self._runner, self._socket).start()
+        self._site = web.SockSite(self._runner, self._socket)
+        await self._site.start()
+
+    async def close_door(self) -> None:
+        """Take no new connection; those that are open are answered until `stop`."""
+        await self._site.stop()
 
     async def stop(self) -> None:
         """Answer nothing new, wait for what is in work, then end it."""

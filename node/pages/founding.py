@@ -3,12 +3,13 @@
 They stand on the node's own socket until the community exists. Only who has the printed link gets past the
 first word; the token in it is known to this process alone.
 
-    founder = await found_in_pages(settings, listening, announce=announce, stopping=stopping)
+    async with founding_pages(settings, listening, announce=announce, stopping=stopping) as founder: ...
 """
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,20 +67,21 @@ class Founder:
         return not self.is_over and _is_equal(mark, self.browser_mark)
 
 
-async def found_in_pages(
+@asynccontextmanager
+async def founding_pages(
     settings: Settings,
     listening: Listening,
     *,
     announce: Callable[[str, Listening], None],
     stopping: asyncio.Event,
-) -> Founder | None:
-    """Serve the first pages until somebody has founded a community; None where the node was stopped first.
+) -> AsyncIterator[Founder | None]:
+    """Serve the first pages until somebody has founded a community; yield None where the node was stopped first.
 
     `announce` is told the link and the socket, which stays open: who asks while the node itself starts, waits.
+    Inside the block connections from before are still answered; leave it when the node answers new ones.
     """
-    pages = FoundingPages(settings)
-    server = HttpServer(pages.app(), listening.socket.dup())
-    await server.start()
+    pages = FoundingPages(settings, listening)
+    await pages.server.start()
     try:
         home = settings.public_url or f"http://{reachable_address(listening.bound)}"
         announce(f"{home}/welcome/{pages.founder.link_token}", listening)
@@ -87,9 +89,9 @@ async def found_in_pages(
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()
+        yield pages.founder if pages.founded.is_set() else None
     finally:
-        await server.stop()
-    return pages.founder if pages.founded.is_set() else None
+        await pages.server.stop()
 
 
 def read_begun(folder: Path) -> str | None:
@@ -109,15 +111,16 @@ def forget_begun(folder: Path) -> None:
 class FoundingPages:
     """The first pages, and the event that says that a community exists."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Take the settings; the tokens are new."""
+    def __init__(self, settings: Settings, listening: Listening) -> None:
+        """Take the settings and the node's socket, of which the server gets a duplicate; the tokens are new."""
         self.founder = Founder()
         self.founded = asyncio.Event()
         self._settings = settings
         self._rendering = Rendering()
         self._one_at_a_time = asyncio.Lock()
+        self.server = HttpServer(self._app(), listening.socket.dup())
 
-    def app(self) -> web.Application:
+    def _app(self) -> web.Application:
         """Return the application that serves them."""
         gate = Gate(
             api_token=secrets.token_hex(), may_read=_nobody, is_open=lambda: self._settings.open_to_internet
@@ -144,7 +147,7 @@ class FoundingPages:
         self, show: Callable[[web.Request], Awaitable[Page | web.Response]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            if not self.founder.has_link(request.match_info["token"]):
+            if self.founded.is_set() or not self.founder.has_link(request.match_info["token"]):
                 return await self._stranger(request)
             try:
                 return self._respond(request, await show(request))
@@ -178,11 +181,13 @@ class FoundingPages:
             async with self._one_at_a_time:
                 if not has_vault(self._settings.folder):
                     await self._found_community(form, self._language(request))
+                    # before the answer: the browser's next connection has to be the node's
+                    await self.server.close_door()
+                    self.founded.set()
         except FormRefused as refused:
             return self._community_page(request, form, refused.faults)
         response = self._go_to("/welcome")
         keep_cookie(response, request, FOUNDER_COOKIE, self.founder.browser_mark, FOUNDER_SECONDS)
-        self.founded.set()
         return response
 
     async def _found_community(self, form: Form, language: str) -> None:
@@ -228,7 +233,12 @@ class FoundingPages:
         return Page("founding_community.html", values, 422 if faults else 200)
 
     async def _stranger(self, request: web.Request) -> web.StreamResponse:
-        """Whoever has not the link is told where it is."""
+        """Whoever has not the link is told where it is; on a connection from before, to ask the node itself."""
+        if self.founded.is_set():
+            again = {hdrs.LOCATION: request.raw_path}
+            return self._respond(
+                request, web.Response(status=web.HTTPTemporaryRedirect.status_code, headers=again)
+            )
         return self._respond(request, Page("founding_stranger.html", status=403))
 
     def _respond(self, request: web.Request, answer: Page | web.Response) -> web.Response:

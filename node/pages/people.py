@@ -5,7 +5,6 @@ A link is shown once, in the answer to the form that made it: it is stored nowhe
 
 import io
 import ipaddress
-from contextlib import suppress
 
 import segno
 from markupsafe import Markup
@@ -25,7 +24,7 @@ from node.actions.people import (
     make_login_link,
 )
 from node.errors import NodeError, report
-from node.operations.lifecycle import lan_addresses
+from node.operations.lifecycle import running_node
 from node.pages.forms import FormRefused
 from node.pages.site import Asked, GoTo, Page, PageRoute
 from node.pages.visit import is_secure
@@ -79,13 +78,21 @@ async def take_dismissal(asked: Asked) -> GoTo:
 
 
 def link_base(asked: Asked) -> str:
-    """Return the address of this node for others: where a steward sits at the machine itself, that of the LAN."""
-    host = asked.http.host
-    name, _colon, port = host.rpartition(":") if ":" in host.removesuffix("]") else (host, "", "")
-    with suppress(ValueError):
-        if name == "localhost" or ipaddress.ip_address(name.strip("[]")).is_loopback:
-            host = next((f"{address}:{port}".rstrip(":") for address in lan_addresses()), host)
-    return f"{'https' if is_secure(asked.http) else 'http'}://{host}"
+    """Return the node's address for others: to a steward who sits at the machine itself, the one it announces."""
+    host = asked.http.url.host or ""
+    running = running_node(asked.node.vault.folder) if _is_this_machine(host) else None
+    return (
+        running.url.rstrip("/")
+        if running
+        else f"{'https' if is_secure(asked.http) else 'http'}://{asked.http.host}"
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def draw_qr(text: str) -> Markup:

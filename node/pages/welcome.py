@@ -141,12 +141,14 @@ async def take_kit_words(asked: Asked) -> Page | GoTo:
         form.text(name, characters_max=_WORD_CHARACTERS_MAX, is_required=True)
         for name in ("word_1", "word_2")
     ]
+    if numbers[0] == numbers[1]:
+        form.refuse("word_2", _("Two different words are wanted. Open this page again."))
     try:
         form.check()
         words = [NumberedWord(number=number, word=text) for number, text in zip(numbers, texts, strict=True)]
         checked = await confirm_kit(asked.node, KitProof(words=words))
         for place, number in enumerate(numbers, start=1):
-            if number in checked.wrong or numbers[0] == numbers[1]:
+            if number in checked.wrong:
                 form.refuse(
                     f"word_{place}", _("That is another word. Look at the number beside it on the paper.")
                 )
