@@ -15,6 +15,7 @@ from node.actions.auditors import (
     dismiss_auditor,
     list_auditors,
 )
+from node.actions.audits import AuditAnswer, show_audit, start_audit
 from node.actions.buying import (
     CancellationDraft,
     OrderDraft,
@@ -294,6 +295,25 @@ _PEERS = (
         201,
     ),
     Route("POST", "/peers/{community}/dismissal", dismiss_peer, PeerName, Said, "admin", "End that.", 201),
+    Route(
+        "POST",
+        "/peers/{community}/audit",
+        start_audit,
+        PeerName,
+        AuditAnswer,
+        "admin",
+        "Audit what is stored of it, in the background.",
+        202,
+    ),
+    Route(
+        "GET",
+        "/peers/{community}/audit",
+        show_audit,
+        PeerName,
+        AuditAnswer,
+        "admin",
+        "Show how far its audit is.",
+    ),
 )
 
 _AUDITORS = (
