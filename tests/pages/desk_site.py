@@ -146,7 +146,7 @@ class Community:
 
     async def person(self, name: str, role: str = "shopkeeper") -> Visitor:
         """Admit somebody, and let them in by a link."""
-        person = await admit_person(self.node, PersonDraft(name=name, role=role))  # type: ignore[arg-type]
+        person = await admit_person(self.node, PersonDraft(name=name, role=role))  # type: ignore[arg-type]  # one of three
         link = await make_login_link(self.node, LoginLinkDraft(person_id=person.person_id))
         opened = await redeem_login_link(self.node, LinkVisit(token=link.token))
         return Visitor(self.client, opened.token)
