@@ -1,0 +1,51 @@
+"""A neighbour's photo: fetched from its community when somebody looks, kept, and no other file is fetched."""
+
+import pytest
+
+from node.actions.listings import ListingDraft, ListingPlace, publish_listing, show_listing
+from node.actions.peers import PeerAddress, add_peer
+from node.actions.photos import PhotoName, add_photo, show_photo
+from node.actions.shops import ShopDraft, publish_shop
+from node.errors import NodeError
+from protocol.lanes.market.listings import FixedPrice, Tax
+from tests.pages.desk_site import picture
+from tests.pages.neighbour_nodes import opened_community
+
+
+async def test_a_neighbours_photo_comes_when_somebody_looks(tmp_path) -> None:
+    """The buyer's node asks the seller's for what the listing names; what no listing names is asked of nobody."""
+    async with (
+        opened_community(tmp_path / "a", "Orchard") as seller,
+        opened_community(tmp_path / "b", "Ferry") as buyer,
+    ):
+        shown = await add_photo(seller.node, picture())
+        hidden = await add_photo(seller.node, picture(size=(64, 48)))
+        shop = await publish_shop(seller.node, ShopDraft(sector="food", name={"en": "Press"}))
+        draft = ListingDraft(
+            sector="food",
+            shop_id=shop.shop_id,
+            title={"en": "Cider"},
+            price=FixedPrice(currency="EUR", amount_minor=450),
+            unit_code="LTR",
+            tax=Tax(tax_class="rate_700", rate_bp=700),
+            fulfilment=["pickup"],
+            images=[shown.sha256],
+        )
+        listing = await publish_listing(seller.node, draft)
+        place = ListingPlace(community=seller.id, sector="food", listing_id=listing.listing_id)
+        await add_peer(buyer.node, PeerAddress(address=seller.address, community=seller.id))
+
+        async def has_listing() -> bool:
+            try:
+                return bool((await show_listing(buyer.node, place)).images)
+            except NodeError:
+                return False
+
+        await buyer.until(has_listing)
+        for name in (PhotoName(sha256=shown.sha256), PhotoName(sha256=hidden.sha256, listing=place)):
+            with pytest.raises(NodeError) as refused:
+                await show_photo(buyer.node, name)
+            assert refused.value.code == "not_found"
+        found = await show_photo(buyer.node, PhotoName(sha256=shown.sha256, listing=place))
+        assert (found.media_type, found.content[:4]) == ("image/webp", b"RIFF")
+        assert (await show_photo(buyer.node, PhotoName(sha256=shown.sha256))).content == found.content
