@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.actions.desk import DeskQuery, show_desk
-from node.actions.listings import ListingsQuery, list_listings
+from node.actions.listings import ListingAnswer, ListingsQuery, list_listings
 from node.actions.order_book import OrderAnswer, OrdersQuery, list_orders, show_order
 from node.actions.selling import (
     CodedAnswer,
@@ -71,7 +71,7 @@ async def show_whole_desk(asked: Asked) -> Page:
     desk = await show_desk(asked.node, DeskQuery())
     shops = (await list_shops(asked.node, ShopsQuery())).shops
     sectors = list(dict.fromkeys(shop.sector for shop in shops))
-    listings = []
+    listings: list[ListingAnswer] = []
     for sector in sectors:
         room = DESK_LISTINGS + 1 - len(listings)
         if room > 0:

@@ -6,7 +6,6 @@ A visitor sees names and trust, a member the node's health as well, a steward ad
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from gettext import gettext as _
 from typing import Any, Literal
 
 from node.actions.audits import AuditAnswer, AuditsQuery, list_audits
@@ -29,6 +28,7 @@ from node.actions.status import StatusQuery, show_status
 from node.core import Node
 from node.errors import NodeError, report
 from node.locale import catalog
+from node.locale import marked as _
 from node.pages.formats import in_language, tag_of
 from node.pages.forms import Form, FormRefused
 from node.pages.measures import say_bytes, say_duration, say_lane

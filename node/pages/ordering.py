@@ -5,7 +5,6 @@ cannot be guessed from what stands in the lane.
 """
 
 import re
-from gettext import gettext as _
 
 from node.actions.buying import (
     CancellationDraft,
@@ -27,6 +26,7 @@ from node.actions.people import (
 )
 from node.actions.selling import OrderName
 from node.errors import NodeError
+from node.locale import marked as _
 from node.pages.forms import Form, FormRefused
 from node.pages.order_words import order_steps, say_status
 from node.pages.site import Answer, Asked, GoTo, Page, PageRoute

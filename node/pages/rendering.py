@@ -60,7 +60,7 @@ class Rendering:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
         )
-        environment.install_gettext_translations(catalog(language), newstyle=True)  # type: ignore[attr-defined]
+        environment.install_gettext_translations(catalog(language), newstyle=True)  # type: ignore[attr-defined]  # of the extension
         environment.globals.update(
             language=language,
             languages={tag: LANGUAGE_NAMES[tag] for tag in LANGUAGES},
