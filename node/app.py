@@ -114,13 +114,11 @@ async def _run(
         await stack.enter_async_context(node.federation)
         await stack.enter_async_context(automation)
         running = _running_node(settings, vault, http, peers)
+        wants_link = with_login_link and founder is None
+        login_link = await _login_link(node, running, settings) if wants_link else ""
         note_running(settings.folder, running)
         stack.callback(forget_running, settings.folder)
-        announce(
-            running,
-            settings,
-            await _login_link(node, running, settings) if with_login_link and founder is None else "",
-        )
+        announce(running, settings, login_link)
         await stopping.wait()
 
 

@@ -80,10 +80,14 @@ class NeighbourAnswer(Answer, frozen=True, kw_only=True):
 
 
 class PeersAnswer(Answer, frozen=True, kw_only=True):
-    """Communities by id, and who was heard on the local network, or why nobody can be heard there."""
+    """Communities by id, and who was heard on the local network, or why nobody can be heard there.
+
+    `own_address` is what a steward of another community types to reach this node on the same network.
+    """
 
     peers: list[PeerAnswer]
     neighbours: list[NeighbourAnswer]
+    own_address: str
     mdns_failure: str | None = None
     looks_around: bool = True
 
@@ -138,6 +142,7 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
                 _answer(read, node.community, peer, connected, copies) for peer in all_peers(read.connection)
             ],
             neighbours=neighbours,
+            own_address=federation.address,
             mdns_failure=federation.mdns_failure or None,
             looks_around=federation.looks_around,
         )

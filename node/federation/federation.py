@@ -25,7 +25,7 @@ from node.federation.listener import Listener
 from node.federation.neighbour import Neighbour
 from node.federation.questions import Questions
 from node.federation.store import FederationStore
-from node.operations.lifecycle import Listening, lan_addresses
+from node.operations.lifecycle import Listening, lan_addresses, reachable_address
 from node.vault import Vault
 from node.writer.lane_writer import Advance
 from protocol.errors import SessionError
@@ -63,6 +63,7 @@ class Federation:
         self._settings = settings
         self._binding = bind_direct(vault.transport.public)
         self._links = Links(own, store)
+        self.address = reachable_address(listening.bound)
         self._listener = Listener(listening.socket, listening_context(vault.transport_seed), self._accept)
         self._neighbourhood: Neighbourhood | None = None
         self._looking: asyncio.Task[None] | None = None

@@ -131,6 +131,7 @@ async def _page(asked: Asked, form: Form, faults: dict[str, str]) -> Page:
         "is_member": is_member,
         "said": said if said in _SAID else "",
         "mdns_failure": found.mdns_failure if is_steward else None,
+        "own_address": found.own_address if is_steward else "",
         "address": form["address"],
         "faults": faults,
         "status": await show_status(asked.node, StatusQuery()) if is_member else None,

@@ -88,6 +88,13 @@ class Page:
             f"document.body.innerText.includes({json.dumps(words)}) ? shown() : setTimeout(look, 50); look() }})"
         )
 
+    async def shows(self, selector: str) -> None:
+        """Wait until the page has an element, without opening it again."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        await self.say(
+            f"new Promise(shown => {{ const look = () => {found} ? shown() : setTimeout(look, 50); look() }})"
+        )
+
     async def type(self, selector: str, words: str) -> None:
         """Put words into a field, in place of what stands there."""
         focus = "(field => {{ field.focus(); field.select() }})(document.querySelector({0}))"
