@@ -147,12 +147,16 @@ async def publish_listing(node: Node, request: ListingDraft) -> PublishedListing
     """Publish a listing, or publish it anew with another price or text."""
     listing_id = id_of(request.listing_id) if request.listing_id else new_id(node.clock.now())
     lane = market_of(request.sector)
-    body = _body(request, listing_id, await node.read(lambda read: _images(read, request.images)))
+    images = await node.read(lambda read: _images(read, request.images)) if request.images else []
+    body = _body(request, listing_id, images)
+    is_counted = request.stock_steps is not None or request.seen_stock_steps is not None
 
     def job(transaction: Transaction) -> PublishedListing:
         stock_key = listing_text_key(transaction.community, lane, listing_id)
-        known: Listing | None = transaction.get("listing", (transaction.community, lane, listing_id))
-        stock = stock_of(transaction.connection, stock_key)
+        known: Listing | None = None  # of an id that was drawn just now nothing is
+        if request.listing_id is not None:
+            known = transaction.get("listing", (transaction.community, lane, listing_id))
+        stock = stock_of(transaction.connection, stock_key) if is_counted else None
         is_said = known is not None and not known.is_withdrawn and known.published == body
         has_stock = request.stock_steps is None or (
             stock is not None and stock.on_hand == request.stock_steps
