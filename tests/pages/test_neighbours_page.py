@@ -46,7 +46,7 @@ async def test_two_nodes_become_partners_by_forms_alone(spring: Community, brook
     added = await steward.post("/neighbours", address=brook.address)
     assert (added.status, added.location) == (303, "/neighbours?said=added")
     assert "The address is dialled from now on." in (await steward.get(added.location)).words
-    await _met(spring, brook, records=2)
+    await _met(spring, brook, records=4)
     page = await steward.get("/neighbours")
     assert "Brook <b>&</b>" in page.words
     assert "<b>&</b>" not in page.html
