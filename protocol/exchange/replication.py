@@ -79,10 +79,14 @@ _Owner = _ForHeads | _ForFetch | _ForNode
 
 @dataclass(slots=True)
 class _Peer:
-    """An open peer: what it owes us, and up to which size it is known to have which lane."""
+    """An open peer: what it owes us, and up to which size it is known to have which lane.
+
+    `asks_again`: its list is to be asked for once more as soon as the open question about it is answered.
+    """
 
     requests: Requests[_Owner]
     asked_ms: int
+    asks_again: bool = False
     sizes: dict[Origin, int] = field(default_factory=dict)
 
 
@@ -95,6 +99,7 @@ class Replication:
         self._cursors: dict[bytes, HeadsCursor] = {}
         self._followers: dict[Origin, LaneFollower] = {}
         self._wanting: dict[Origin, LaneFollower] = {}
+        self._doubted: set[Origin] = set()
         self._fetching: set[Origin] = set()
         self._fetches_max = fetches_max
         self._poll_ms = 0
@@ -173,7 +178,8 @@ class Replication:
         if isinstance(owner, _ForHeads) and isinstance(answer, Heads):
             has_more = self._cursors[peer].take(answer)
             effects += self._heads_came(peer, answer, now_ms)
-            if has_more:
+            if has_more or self._peers[peer].asks_again:
+                self._peers[peer].asks_again &= has_more
                 effects += self._ask_heads(peer, now_ms)
         return effects
 
@@ -215,15 +221,19 @@ class Replication:
         return effects + self._tell(follower, event, now_ms)
 
     def _lanes_loaded(self, event: LanesLoaded, now_ms: int) -> list[Effect]:
-        for origin in event.unwanted:
+        """Let go of what is unwanted, unless the wishes changed since: that answer may be older than they."""
+        doubted = tuple(origin for origin in event.unwanted if origin in self._doubted)
+        self._doubted.difference_update(doubted)
+        for origin in set(event.unwanted).difference(doubted):
             self._followers.pop(origin, None)
             self._wanting.pop(origin, None)
             self._fetching.discard(origin)
             for peer in self._peers.values():
                 peer.sizes.pop(origin, None)
-        return [
+        effects = [
             effect for held in event.held for effect in self._tell_lane(held.origin, Loaded(held), now_ms)
         ]
+        return [*effects, LoadLanes(doubted)] if doubted else effects
 
     def _lane_stored(self, event: LaneStored, now_ms: int) -> list[Effect]:
         return self._tell_lane(event.origin, Stored(event.size), now_ms)
@@ -246,6 +256,7 @@ class Replication:
         return told
 
     def _wishes_changed(self, _event: WishesChanged, now_ms: int) -> list[Effect]:
+        self._doubted = set(self._followers)
         for cursor in self._cursors.values():
             cursor.forget()
         return [effect for peer in self._peers for effect in self._ask_heads(peer, now_ms)]
@@ -290,6 +301,7 @@ class Replication:
     def _ask_heads(self, peer: bytes, now_ms: int) -> list[Effect]:
         self._peers[peer].asked_ms = now_ms
         if _ForHeads() in self._peers[peer].requests.owners:
+            self._peers[peer].asks_again = True
             return []
         cursor = self._cursors.setdefault(peer, HeadsCursor())
         return self._ask(peer, _ForHeads(), cursor.question(), now_ms)

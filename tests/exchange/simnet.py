@@ -20,6 +20,7 @@ class SimNet:
     loss: float = 0.0
     doubles: float = 0.0
     delay_ms: tuple[int, int] = (1, 1)
+    load_ms: int = 1
     now_ms: int = 0
     nodes: dict[bytes, SimNode] = field(default_factory=dict)
     links: set[tuple[bytes, bytes]] = field(default_factory=set)
@@ -72,7 +73,7 @@ class SimNet:
             held = {origin: node.store.held(origin) for origin in effect.origins}
             unwanted = tuple(origin for origin, lane in held.items() if lane is None)
             loaded = events.LanesLoaded(tuple(lane for lane in held.values() if lane), unwanted)
-            self._later(name, self.now_ms + 1, lambda: self.tell(name, loaded))
+            self._later(name, self.now_ms + self.load_ms, lambda: self.tell(name, loaded))
         elif isinstance(effect, RememberHead | StoreEntries | AdoptHead):
             self._later(name, self.now_ms + 5, lambda: self.tell(name, node.store.take(effect)))
         elif isinstance(effect, events.WakeAt):

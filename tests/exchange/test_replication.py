@@ -279,6 +279,38 @@ def test_a_lane_that_becomes_wanted_is_fetched_then() -> None:
     assert held(net, B, lane_of(C)).entries == entries(5)
 
 
+@pytest.mark.parametrize("asked_again_ms", [5, 30, 55])
+def test_a_lane_that_becomes_wanted_while_the_store_is_being_asked_is_fetched_then(
+    asked_again_ms: int,
+) -> None:
+    """The store's answer may be older than the wish, and the peer's list may come again before it."""
+    net = make_net(B, C, load_ms=50)
+    net.nodes[B].store.log_publics = {B: LOG_PUBLICS[B]}
+    net.append(C, lane_of(C), entries(5))
+    net.connect(B, C)
+    net.run(asked_again_ms)
+    net.nodes[B].store.log_publics = LOG_PUBLICS
+    net.tell(B, WishesChanged())
+    net.run(2_000)
+    assert held(net, B, lane_of(C)).entries == entries(5)
+
+
+def test_a_lane_that_becomes_wanted_while_a_peer_is_being_asked_is_fetched_then() -> None:
+    """The open question is for what is new only: the whole list is asked for behind it."""
+    net = make_net(B, C, delay_ms=(20, 20))
+    net.nodes[B].store.log_publics = {B: LOG_PUBLICS[B]}
+    net.append(C, lane_of(C), entries(5))
+    net.connect(B, C)
+    net.run(POLL_MS - 1)
+    net.sent.clear()
+    net.run(10)
+    assert frames_sent(net, HeadsSince)
+    net.nodes[B].store.log_publics = LOG_PUBLICS
+    net.tell(B, WishesChanged())
+    net.run(2_000)
+    assert held(net, B, lane_of(C)).entries == entries(5)
+
+
 def test_many_lanes_are_fetched_a_few_at_a_time_and_the_short_ones_first() -> None:
     """A router's memory bounds how much is under way; an order does not wait behind a year of listings."""
     net = make_net(A, B)
