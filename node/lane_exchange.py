@@ -149,13 +149,13 @@ def readers_of(read: StateReader, origin: Origin, peers: Iterable[bytes]) -> fro
 def own_advance(
     read: StateReader, origin: Origin, shown_size: int, peers: Iterable[bytes]
 ) -> LaneAdvanced | None:
-    """Return the news of an own lane whose head grew past `shown_size`, its new entries where they are few."""
+    """Return the newest head of an own lane, with its entries past `shown_size` where they are few."""
     head = _head(read, origin)
-    if head is None or head.size <= shown_size:
+    if head is None:
         return None
     signed = open_head(head.note, origin, _genesis(read, origin.community).log_key)
-    count, packed = head.size - shown_size, b""
-    if count <= TILE_WIDTH:
+    count, packed = max(head.size - shown_size, 0), b""
+    if 0 < count <= TILE_WIDTH:
         packed = pack_entries(LaneStore(read.connection).entries(head.lane_key, shown_size, head.size))
     if not 0 < len(packed) <= NEWS_BYTES_MAX:
         count, packed = 0, b""

@@ -200,7 +200,7 @@ class Driver:
                     log.warning("the finding was not kept: %s", error.code)
 
     async def _tell_signed(self) -> None:
-        """Push own heads. After a word in the charter all of them: it may have let somebody in."""
+        """Push own heads. After a word in the charter those of all lanes: it may have let somebody in."""
         while True:
             lanes = set(await self._signed.take_all())
             try:
