@@ -22,7 +22,7 @@ from typing import Any
 import aiohttp
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 PHONE_WIDTH_MAX = 600
 _FLAGS = (
     "--headless=new",

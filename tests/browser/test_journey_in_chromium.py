@@ -60,7 +60,7 @@ async def open_shop(page: Page, eyes: str) -> None:
 
 async def until(page: Page, url: str, selector: str) -> None:
     """Look at a page again and again until it has something, as a person would press reload."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await page.open(url)
         while not await page.has(selector):
             await asyncio.sleep(0.2)

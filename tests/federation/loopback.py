@@ -27,7 +27,7 @@ from storage.errors import StorageError
 from tests.exchange.memory_store import MemoryStore
 from tests.village import seed
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 def make_vault(word: str) -> Vault:

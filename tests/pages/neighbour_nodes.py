@@ -31,7 +31,7 @@ from node.writer.clock import system_clock
 from node.writer.lane_writer import Advance
 from protocol.identity.keys import to_base32
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 LOOK_AGAIN_SECONDS = 0.2
 LOOPBACK = "127.0.0.1"
 

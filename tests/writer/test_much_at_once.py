@@ -47,7 +47,7 @@ async def test_much_at_once_is_stored_before_it_is_folded(tmp_path: Path) -> Non
             during = await take(house, other, MARKET, start, start + PORTION)
         await take(house, other, CHARTER, 0, 1_000)
         assert during < size - PORTION
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while folded(house, other, MARKET) < size:  # noqa: ASYNC110  the writer's thread folds
                 await asyncio.sleep(0.01)
         assert folded(house, other, CHARTER) == len(other.entries[CHARTER])

@@ -31,7 +31,7 @@ from node.operations.lifecycle import RunningNode
 
 PORT_MIN = 20_000  # well above the ports of a real node and those that it moves on to
 PORT_TRIES_MAX = 200
-WAIT_SECONDS_MAX = 60.0
+WAIT_SECONDS_MAX = 120.0
 DEATH_SECONDS = 0.3
 
 _HOST = "127.0.0.1"
