@@ -46,4 +46,8 @@ def demo(
         replay=replay,
         communities=communities,
     )
-    return run_demo(options)
+    if replay is None:
+        return run_demo(options)
+    from node.operations.replay.run import run_replay
+
+    return run_replay(options)

@@ -18,8 +18,8 @@ from node.errors import NodeError
 from node.locale import language_of_environment
 from node.operations.demo.auditing import Auditor
 from node.operations.demo.display import Display
-from node.operations.demo.run import DemoOptions, staged, tell_kept
 from node.operations.demo.settling import Holdings
+from node.operations.demo.stage import DemoOptions, staged, tell_kept
 from node.operations.demo.summary import summary_lines
 from node.operations.demo.village import Village
 from node.operations.replay.plan import Plan, make_plan
