@@ -122,6 +122,7 @@ class LaneFollower:
         self._held: HeldLane | None = None
         self._fetch: LaneFetch | None = None
         self._own_head: SignedHead | None = None
+        self._doubtful: set[bytes] = set()
 
     @property
     def missing(self) -> int:
@@ -143,15 +144,28 @@ class LaneFollower:
     def _loaded(self, event: Loaded) -> list[Effect]:
         self._held = event.held
         if event.held.is_own:
-            self.state = State.OWN
-            if self._own_head is not None:
-                self._own_advanced(OwnAdvanced(self._own_head))
-            offers, self._offers = self._offers, {}
-            return [
-                seen for peer, offer in offers.items() for seen in self._compare_own(Offered(peer, offer))
-            ]
+            return self._own_loaded()
         self.state = State.CURRENT
         return self._weigh()
+
+    def _own_loaded(self) -> list[Effect]:
+        """Raise the alarm where an offer is beyond what the store says to a question asked after it came."""
+        self.state = State.OWN
+        if self._own_head is not None and self._is_beyond(self._own_head):
+            self._own_advanced(OwnAdvanced(self._own_head))
+        self._own_head = None
+        beyond = {
+            peer: head
+            for peer, offer in list(self._offers.items())
+            if self._is_beyond(offer) and (head := self._open(offer)[0])
+        }
+        seen = [peer for peer, head in beyond.items() if head.note in self._doubtful]
+        if beyond and not seen:
+            self._doubtful = {head.note for head in beyond.values()}
+            self.state = State.LOADING
+            return [Load(self.origin)]
+        self._offers, self._doubtful = {}, set()
+        return [OwnLaneSeen(peer, self.origin, beyond[peer]) for peer in seen]
 
     def _load_again(self, _event: Event) -> list[Effect]:
         return [Load(self.origin)]
@@ -212,7 +226,7 @@ class LaneFollower:
                 del self._offers[peer]
             return None, [Blame(peer, error.code, error.detail) for peer in peers]
 
-    def _is_beyond(self, offer: OfferedHead) -> bool:
+    def _is_beyond(self, offer: OfferedHead | SignedHead) -> bool:
         """Whether an offer says more than the adopted head, or the same size with another root."""
         held, stated = self._held, offer.checkpoint
         assert held is not None, "offers are weighed once the store has answered"
@@ -220,11 +234,13 @@ class LaneFollower:
             return stated.root != held.adopted.root
         return stated.size > held.adopted_size and stated.size >= held.size
 
-    def _compare_own(self, event: Offered | NewsOffered) -> list[Effect]:
-        if not self._is_beyond(event.offer):
+    def _doubt_own(self, event: Offered | NewsOffered) -> list[Effect]:
+        """Ask the store before an alarm: a head may be shown, and come back, before we are told of it here."""
+        if not self._is_beyond(event.offer) or self._open(event.offer)[0] is None:
             return []
-        head, _ = self._open(event.offer)
-        return [OwnLaneSeen(event.peer, self.origin, head)] if head else []
+        self._offers[event.peer] = event.offer
+        self.state = State.LOADING
+        return [Load(self.origin)]
 
     def _own_advanced_early(self, event: OwnAdvanced) -> list[Effect]:
         self._own_head = event.head  # the answer of the store may be older than this
@@ -321,7 +337,7 @@ class LaneFollower:
         (State.FETCHING, Stored): _tell_fetch,
         (State.FETCHING, PeerLeft): _peer_left_fetch,
         (State.FETCHING, StoreFailed): _store_failed,
-        (State.OWN, Offered): _compare_own,
-        (State.OWN, NewsOffered): _compare_own,
+        (State.OWN, Offered): _doubt_own,
+        (State.OWN, NewsOffered): _doubt_own,
         (State.OWN, OwnAdvanced): _own_advanced,
     }

@@ -1,6 +1,6 @@
 """One followed lane: offers weighed, news taken, own lanes guarded, and every state under every event."""
 
-from itertools import product
+from itertools import permutations, product
 
 import pytest
 
@@ -187,27 +187,46 @@ def test_a_peer_with_another_root_of_the_same_size_is_not_asked_but_weighed_afte
 
 def test_an_own_lane_is_never_fetched_and_a_larger_head_of_it_is_an_alarm() -> None:
     """A peer that holds more of our own lane than we do has seen us sign what we have forgotten."""
-    follower, effects = follow(Loaded(held(10, is_own=True)), offered(P, 9), offered(P, 10))
+    store_says = Loaded(held(10, is_own=True))
+    follower, effects = follow(store_says, offered(P, 9), offered(P, 10))
     assert effects == []
-    assert follower.handle(offered(P, 12)) == [OwnLaneSeen(P, ORIGIN, head(12))]
-    assert follower.handle(offered(P, 10, changed=1)) == [OwnLaneSeen(P, ORIGIN, head(10, changed=1))]
+    for offer, seen in (
+        (offered(P, 12), head(12)),
+        (offered(P, 10, changed=1), head(10, changed=1)),
+    ):
+        assert follower.handle(offer) == [Load(ORIGIN)]
+        assert follower.handle(store_says) == [Load(ORIGIN)]  # that answer may be older than the offer
+        assert follower.handle(store_says) == [OwnLaneSeen(P, ORIGIN, seen)]
+        assert follower.state is State.OWN
     assert follower.handle(offered(P, 12, key=KEYS[B])) == []
     assert follower.state is State.OWN
 
 
-@pytest.mark.parametrize("order", [1, -1])
-def test_an_echo_of_our_own_news_is_no_alarm(order: int) -> None:
-    """Our own newest head is known here before anybody can send it back, whenever the store answers."""
-    events: list[Event] = [Loaded(held(10, is_own=True)), OwnAdvanced(head(12))]
-    follower, effects = follow(*events[::order], offered(P, 12))
-    assert effects == []
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_an_echo_of_our_own_news_is_no_alarm(order: tuple[int, ...]) -> None:
+    """Peers read a new head from our store, and may send it back before we are told of it here."""
+    events: list[Event] = [Loaded(held(10, is_own=True)), OwnAdvanced(head(12)), offered(P, 12)]
+    follower, effects = follow(*(events[place] for place in order))
+    while effects:
+        assert effects == [Load(ORIGIN)]
+        effects = follower.handle(Loaded(held(12, is_own=True)))
     assert follower.state is State.OWN
 
 
-def test_an_alarm_waits_for_the_store() -> None:
-    """A head of our own lane that was offered while the store was asked is compared afterwards."""
-    _, effects = follow(offered(P, 12), Loaded(held(10, is_own=True)))
-    assert effects == [OwnLaneSeen(P, ORIGIN, head(12))]
+def test_what_we_signed_while_the_store_was_asked_is_not_forgotten() -> None:
+    """Of the store's answer and the news of the writer the larger one holds."""
+    follower, _ = follow(OwnAdvanced(head(11)), Loaded(held(12, is_own=True)))
+    assert follower.handle(offered(P, 12)) == []
+    assert follower.handle(offered(P, 13)) == [Load(ORIGIN)]
+
+
+def test_an_offer_that_comes_while_the_store_is_asked_has_it_asked_once_more() -> None:
+    """Only an answer to a question from behind the offer says that we have forgotten something."""
+    store_says = Loaded(held(10, is_own=True))
+    follower, effects = follow(offered(P, 12), store_says)
+    assert effects == [Load(ORIGIN)]
+    assert follower.handle(offered(Q, 13)) == []
+    assert follower.handle(store_says) == [OwnLaneSeen(P, ORIGIN, head(12))]
 
 
 def test_a_store_that_failed_is_asked_again_after_a_while() -> None:
@@ -272,6 +291,8 @@ NEXT: dict[tuple[State, str], State] = {
     (State.FETCHING, "unanswered"): State.CURRENT,
     (State.FETCHING, "peer left"): State.CURRENT,
     (State.FETCHING, "store failed"): State.LOADING,
+    (State.OWN, "offered more"): State.LOADING,
+    (State.OWN, "news"): State.LOADING,
 }
 
 
