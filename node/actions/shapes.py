@@ -70,6 +70,16 @@ def hash_of(text: str) -> bytes:
     return _from_text(text, _HASH_BYTES)
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text is the one spelling of 16 bytes."""
+    return _is_text_of(text, _ID_BYTES)
+
+
+def is_hash(text: str) -> bool:
+    """Tell whether a text is the one spelling of 32 bytes."""
+    return _is_text_of(text, _HASH_BYTES)
+
+
 def new_id(now_ms: int) -> bytes:
     """Return 16 bytes that nothing else is called by: the time in 6 of them, then 10 random ones.
 
@@ -84,6 +94,13 @@ def market_of(sector: str) -> str:
     if sector not in SECTORS:
         raise NodeError("sector_unknown", sector)
     return f"market/{sector}"
+
+
+def _is_text_of(text: str, bytes_count: int) -> bool:
+    try:
+        return len(from_base32(text, bytes_count)) == bytes_count
+    except IdentityError:
+        return False
 
 
 def _from_text(text: str, bytes_count: int) -> bytes:

@@ -27,9 +27,10 @@ from node.actions.sessions import (
 )
 from node.errors import NodeError, report
 from node.locale import marked as _
+from node.pages.answering import Answer, GoTo, Page
 from node.pages.forms import FormRefused
 from node.pages.language import way_back
-from node.pages.site import Answer, Asked, GoTo, Page, PageRoute
+from node.pages.site import Asked, PageRoute
 from node.pages.visit import SESSION_COOKIE, SESSION_SECONDS
 from node.passwords import PASSWORD_CHARACTERS_MAX
 

@@ -8,8 +8,9 @@ from node.actions.peers import PeerName
 from node.audit.text import check_words, render_report, say_orders, say_place
 from node.errors import SENTENCES, NodeError, parted
 from node.locale import translate
+from node.pages.answering import GoTo, Page
 from node.pages.formats import in_language, tag_of
-from node.pages.site import Asked, GoTo, Page, PageRoute
+from node.pages.site import Asked, PageRoute
 from node.pages.split_drawing import say_share
 from protocol.audit.findings import CommunityTotals, Finding, Place, Report
 from protocol.error_codes import SENTENCES as PROTOCOL_SENTENCES

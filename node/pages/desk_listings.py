@@ -18,11 +18,12 @@ from node.actions.listings import (
     withdraw_listing,
 )
 from node.actions.photos import add_photo
-from node.actions.shapes import new_id
+from node.actions.shapes import is_hash, is_id, new_id
 from node.actions.shops import ShopAnswer, ShopDraft, ShopsQuery, list_shops, publish_shop
 from node.errors import SENTENCES, NodeError, report
 from node.locale import catalog
 from node.locale import marked as _
+from node.pages.answering import Answer, GoTo, Page
 from node.pages.formats import (
     in_language,
     say_availability,
@@ -38,12 +39,10 @@ from node.pages.listing_form import (
     SCALES,
     UNITS,
     differences,
-    is_hash,
-    is_id,
     read_listing,
     typed_of,
 )
-from node.pages.site import Answer, Asked, GoTo, Page, PageRoute
+from node.pages.site import Asked, PageRoute
 from protocol.amounts.quantity import format_quantity
 from protocol.errors import ProtocolError
 from protocol.identity.keys import to_base32
@@ -89,15 +88,16 @@ async def publish_new_listing(asked: Asked) -> Answer:
     form = asked.form
     if not is_id(form["listing_id"]) or not is_id(form["new_shop_id"]):
         raise NodeError("request_field_refused", "listing_id")
-    draft = read_listing(form, asked.node.genesis.currency, None)
     shops = (await list_shops(asked.node, ShopsQuery())).shops
-    shop = _read_shop(form, draft.sector, shops)
+    shop = _read_shop(form, form.choice("sector", SECTORS), shops)
+    draft = read_listing(
+        form, asked.node.genesis.currency, sector=shop.sector, shop_id=shop.shop_id or form["new_shop_id"]
+    )
     try:
         images = await _read_photo(asked)
         form.check()
         await _open_shop(asked, shop, shops)
-        place = replace(draft, listing_id=form["listing_id"], shop_id=shop.shop_id, images=images)
-        return await _publish(asked, place, None)
+        return await _publish(asked, replace(draft, listing_id=form["listing_id"], images=images), None)
     except FormRefused as refused:
         return await _form_page(asked, None, form, faults=refused.faults)
 
@@ -112,7 +112,13 @@ async def edit_listing(asked: Asked) -> Answer:
     """Publish a listing anew, show the form again, or show what another desk has changed meanwhile."""
     listing = await _own_listing(asked)
     try:
-        draft = read_listing(asked.form, asked.node.genesis.currency, listing)
+        draft = read_listing(
+            asked.form,
+            listing.price.currency,
+            sector=listing.sector,
+            shop_id=listing.shop_id,
+            before=listing,
+        )
         images = await _read_photo(asked)
         asked.form.check()
     except FormRefused as refused:
@@ -179,8 +185,7 @@ def _read_shop(form: Form, sector: str, shops: list[ShopAnswer]) -> ShopDraft:
         )
     if form["shop"] not in ("", NEW_SHOP):  # without a shop the form had nothing to choose from
         form.refuse("shop", _("Choose one of the list."))
-    names = {tag: _line(form, f"shop_name_{field}") for field, tag in (("zh", "zh-Hans"), ("en", "en"))}
-    names = {tag: name for tag, name in names.items() if name}
+    names = form.words("shop_name", characters_max=TITLE_CHARACTERS_MAX)
     pickup = form.text("shop_pickup", characters_max=TEXT_CHARACTERS_MAX)[:TEXT_CHARACTERS_MAX]
     if not names:
         form.refuse("shop_name_zh", _("Name the shop in at least one language."))
@@ -240,10 +245,6 @@ async def _changed_page(asked: Asked, draft: ListingDraft) -> Page:
         "rows": differences(draft, theirs, asked.visit.language),
     }
     return Page("desk_listing_changed.html", values, status=409)
-
-
-def _line(form: Form, name: str) -> str:
-    return " ".join(form.text(name, characters_max=TITLE_CHARACTERS_MAX)[:TITLE_CHARACTERS_MAX].split())
 
 
 def _options(language: str, shops: list[ShopAnswer]) -> dict[str, list[tuple[str, str]]]:

@@ -24,10 +24,11 @@ from node.actions.selling import (
 from node.actions.shops import ShopsQuery, list_shops
 from node.errors import NodeError, report
 from node.locale import marked as _
+from node.pages.answering import Answer, GoTo, Page
 from node.pages.formats import say_time_left
 from node.pages.forms import Form, FormRefused
 from node.pages.order_words import order_steps, say_reason, say_state, say_status
-from node.pages.site import Answer, Asked, GoTo, Page, PageRoute
+from node.pages.site import Asked, PageRoute
 from protocol.amounts.rounding import largest_remainder
 from protocol.amounts.split import TaxTotal
 from protocol.errors import ProtocolError

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from aiohttp import BodyPartReader, hdrs, web
 
 from node.errors import NodeError
+from node.locale import CHINESE, ENGLISH
 from node.locale import marked as _
 from protocol.amounts.money import parse_amount
 from protocol.errors import AmountError
@@ -20,6 +21,7 @@ FORM_BYTES_MAX = 262_144
 PHOTO_BYTES_MAX = 12 * 1_048_576
 FIELDS_MAX = 64
 FORM_KEY = "form_key"
+LANGUAGE_FIELDS = {"zh": CHINESE, "en": ENGLISH}  # how the two fields of one text end
 SENDING_SECONDS_MAX = 60
 
 _PART_BYTES = 65_536
@@ -82,6 +84,15 @@ class Form:
             self.refuse(name, _("There is a sign in it that cannot be shown."))
         return text
 
+    def words(self, name: str, *, characters_max: int, is_one_line: bool = True) -> dict[str, str]:
+        """Return what was filled in of the fields `<name>_zh` and `<name>_en`, by the tag of its language."""
+        words = {}
+        for ending, tag in LANGUAGE_FIELDS.items():
+            text = self.text(f"{name}_{ending}", characters_max=characters_max)[:characters_max]
+            if text:
+                words[tag] = " ".join(text.split()) if is_one_line else text
+        return words
+
     def choice(self, name: str, known: Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
         """Return one of the known values."""
         if self[name] not in known:
@@ -122,10 +133,7 @@ async def read_form(request: web.Request) -> Form:
     """Read a posted form, or refuse it: `request_malformed`, `request_too_large`."""
     kind = request.content_type
     if kind == "application/x-www-form-urlencoded":
-        if (request.content_length or 0) > FORM_BYTES_MAX:
-            raise NodeError("request_too_large")
-        posted = await request.post()
-        fields = {name: [str(value) for value in posted.getall(name)] for name in posted}
+        fields = await _read_fields(request)
         uploads: dict[str, Upload] = {}
     elif kind == "multipart/form-data":
         fields, uploads = await _read_parts(request)
@@ -134,6 +142,20 @@ async def read_form(request: web.Request) -> Form:
     if len(fields) > FIELDS_MAX:
         raise NodeError("request_malformed", f"{len(fields)} fields")
     return Form(fields, uploads)
+
+
+async def _read_fields(request: web.Request) -> dict[str, list[str]]:
+    if (request.content_length or 0) > FORM_BYTES_MAX:
+        raise NodeError("request_too_large")
+    if (request.charset or "utf-8").lower() != "utf-8":
+        raise NodeError("request_malformed", "the form is not in UTF-8")
+    try:
+        posted = await request.post()
+    except ValueError as error:
+        raise NodeError("request_malformed", "the form") from error
+    except web.HTTPRequestEntityTooLarge as error:
+        raise NodeError("request_too_large") from error
+    return {name: [str(value) for value in posted.getall(name)] for name in posted}
 
 
 async def _read_parts(request: web.Request) -> tuple[dict[str, list[str]], dict[str, Upload]]:

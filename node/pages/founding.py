@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -25,15 +24,15 @@ from node.api.server import HttpServer
 from node.config import Settings
 from node.errors import REFUSALS, NodeError, report
 from node.files import KIT_FILE, write_private
-from node.locale import CHINESE, ENGLISH, LANGUAGES, pick_language
+from node.locale import CHINESE, ENGLISH, LANGUAGES
 from node.locale import marked as _
 from node.operations.lifecycle import Listening, reachable_address
 from node.operations.metrics import Metrics
+from node.pages.answering import Answer, GoTo, Page, make_response, static_answer
 from node.pages.formats import locale_of
 from node.pages.forms import Form, FormRefused, read_form
 from node.pages.rendering import Rendering
-from node.pages.site import SECURITY_HEADERS, Page, static_answer
-from node.pages.visit import LANGUAGE_COOKIE, LANGUAGE_SECONDS, keep_cookie
+from node.pages.visit import LANGUAGE_COOKIE, LANGUAGE_SECONDS, language_of_request
 from node.vault import found_community, has_vault
 from node.vault.kit import Kit, kit_text
 from node.version import VERSION
@@ -144,7 +143,7 @@ class FoundingPages:
         return app
 
     def _handler(
-        self, show: Callable[[web.Request], Awaitable[Page | web.Response]]
+        self, show: Callable[[web.Request], Awaitable[Answer]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             if self.founded.is_set() or not self.founder.has_link(request.match_info["token"]):
@@ -160,18 +159,17 @@ class FoundingPages:
     async def _show_languages(self, _request: web.Request) -> Page:
         return Page("founding_language.html", {"language_base": self._language_base})
 
-    async def _choose_language(self, request: web.Request) -> web.Response:
+    async def _choose_language(self, request: web.Request) -> GoTo:
         language = request.match_info["language"]
         if language not in LANGUAGES:
             raise NodeError("not_found", language[:20])
-        response = self._go_to(f"/welcome/{self.founder.link_token}/community")
-        keep_cookie(response, request, LANGUAGE_COOKIE, language, LANGUAGE_SECONDS)
-        return response
+        cookie = (LANGUAGE_COOKIE, language, LANGUAGE_SECONDS)
+        return GoTo(f"/welcome/{self.founder.link_token}/community", (cookie,))
 
     async def _show_community(self, request: web.Request) -> Page:
         return self._community_page(request, Form({}, {}), {})
 
-    async def _found(self, request: web.Request) -> Page | web.Response:
+    async def _found(self, request: web.Request) -> Page | GoTo:
         """Found, and send the browser on to the node itself; a second click finds it done."""
         origin = request.headers.get(hdrs.ORIGIN)
         if origin not in (None, "null") and urlsplit(origin).netloc != request.host:
@@ -186,16 +184,10 @@ class FoundingPages:
                     self.founded.set()
         except FormRefused as refused:
             return self._community_page(request, form, refused.faults)
-        response = self._go_to("/welcome")
-        keep_cookie(response, request, FOUNDER_COOKIE, self.founder.browser_mark, FOUNDER_SECONDS)
-        return response
+        return GoTo("/welcome", ((FOUNDER_COOKIE, self.founder.browser_mark, FOUNDER_SECONDS),))
 
     async def _found_community(self, form: Form, language: str) -> None:
-        name = {
-            tag: " ".join(text.split())
-            for tag, field_name in ((CHINESE, "name_zh"), (ENGLISH, "name_en"))
-            if (text := form.text(field_name, characters_max=TITLE_CHARACTERS_MAX))
-        }
+        name = form.words("name", characters_max=TITLE_CHARACTERS_MAX)
         if not name:
             form.refuse("name_zh" if language == CHINESE else "name_en", _("Give the community a name."))
         currency = form.choice("currency", CURRENCY_EXPONENTS)
@@ -241,24 +233,11 @@ class FoundingPages:
             )
         return self._respond(request, Page("founding_stranger.html", status=403))
 
-    def _respond(self, request: web.Request, answer: Page | web.Response) -> web.Response:
-        if isinstance(answer, Page):
-            language = self._language(request)
-            values: dict[str, Any] = {
-                "here": request.path_qs,
-                "community": None,
-                "language_base": None,
-                "step": None,
-                **answer.values,
-            }
-            text = self._rendering.page(answer.template, language=language, values=values)
-            response = web.Response(text=text, status=answer.status, content_type="text/html")
-            response.headers[hdrs.CONTENT_LANGUAGE] = language
-            response.enable_compression()
-        else:
-            response = answer
-        response.headers.update(SECURITY_HEADERS)
-        response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    def _respond(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        values = {"here": request.path_qs, "community": None, "language_base": None, "step": None}
+        response = make_response(
+            self._rendering, request, answer, language=self._language(request), values=values
+        )
         response.force_close()  # the next request belongs to the node itself
         return response
 
@@ -266,22 +245,13 @@ class FoundingPages:
     def _language_base(self) -> str:
         return f"/welcome/{self.founder.link_token}/language/"
 
-    def _go_to(self, location: str) -> web.Response:
-        return web.Response(status=web.HTTPSeeOther.status_code, headers={hdrs.LOCATION: location})
-
     async def _static(self, request: web.Request) -> web.StreamResponse:
         response = static_answer(self._rendering, request)
         response.force_close()
         return response
 
     def _language(self, request: web.Request) -> str:
-        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-        default = self._settings.language or ENGLISH
-        return (
-            chosen
-            if chosen in LANGUAGES
-            else pick_language(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""), default)
-        )
+        return language_of_request(request, self._settings.language or ENGLISH)
 
 
 def named_currencies(codes: tuple[str, ...], language: str) -> list[tuple[str, str]]:

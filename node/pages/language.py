@@ -2,14 +2,17 @@
 
 from node.errors import NodeError
 from node.locale import LANGUAGES
-from node.pages.site import Asked, GoTo, PageRoute
+from node.pages.answering import GoTo
+from node.pages.site import Asked, PageRoute
 from node.pages.visit import LANGUAGE_COOKIE, LANGUAGE_SECONDS
+
+BACK_CHARACTERS_MAX = 3_000
 
 
 def way_back(given: str) -> str:
     """Return the address to go back to where it is one of ours, else the first page."""
     is_ours = given.startswith("/") and not given.startswith(("//", "/\\")) and given.isprintable()
-    return given if is_ours else "/"
+    return given if is_ours and len(given) <= BACK_CHARACTERS_MAX else "/"
 
 
 async def choose_language(asked: Asked) -> GoTo:

@@ -5,7 +5,6 @@ Unit, steps and shop of a listing stay as they are once orders may name it; the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from re import compile as pattern
 
 from msgspec.structs import replace
 
@@ -13,17 +12,14 @@ from node.actions.listings import ListingAnswer, ListingDraft
 from node.locale import CHINESE, ENGLISH, catalog
 from node.locale import marked as _
 from node.pages.formats import say_availability, say_fulfilment, say_money, say_quantity
-from node.pages.forms import Form
+from node.pages.forms import LANGUAGE_FIELDS, Form
 from protocol.amounts.money import format_minor
 from protocol.amounts.quantity import format_quantity, parse_quantity
-from protocol.errors import AmountError, IdentityError
+from protocol.errors import AmountError
 from protocol.fields import Text
-from protocol.identity.keys import from_base32
-from protocol.lanes.kind import SECTORS
 from protocol.lanes.market.listings import FixedPrice, Tax
 from protocol.limits import BASIS_POINTS, TEXT_CHARACTERS_MAX, TITLE_CHARACTERS_MAX
 
-LANGUAGE_FIELDS = {"zh": CHINESE, "en": ENGLISH}
 UNITS = ("C62", "KGM", "GRM", "LTR", "MLT", "PR", "SET", "MTR", "MTK", "HUR", "DAY", "MON")
 SCALES = ("0", "1", "2", "3")
 FULFILMENTS = ("pickup", "delivery", "ship", "onsite")
@@ -39,10 +35,7 @@ FIELDS = (
     "stock",
     "photo",
 )
-_HASH = pattern(r"[a-z2-7]{52}")
-_ID = pattern(r"[a-z2-7]{26}")
 _TAX_DIGITS = 2
-_ID_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +74,21 @@ def typed_of(listing: ListingAnswer) -> Form:
     return Form({**values, "fulfilment": list(listing.fulfilment)}, {})
 
 
-def read_listing(form: Form, currency: str, before: ListingAnswer | None) -> ListingDraft:
-    """Return what the form says, as a draft without shop and photo; `form.check()` tells whether it may be used.
+def read_listing(
+    form: Form, currency: str, *, sector: str, shop_id: str, before: ListingAnswer | None = None
+) -> ListingDraft:
+    """Return what the form says, as a draft without photo; `form.check()` tells whether it may be used.
 
     `before` is the version that stands there, None for a new listing.
     """
     scale = before.quantity_scale if before else _read_scale(form)
     tax = _read_tax(form)
-    price_currency = before.price.currency if before else currency
     draft = ListingDraft(
-        sector=before.sector if before else form.choice("sector", SECTORS),
-        shop_id=before.shop_id if before else "a" * 26,
-        title=_read_words(form, "title", TITLE_CHARACTERS_MAX, before.title if before else {}),
-        text=_read_words(form, "text", TEXT_CHARACTERS_MAX, (before.text or {}) if before else {}) or None,
-        price=FixedPrice(currency=price_currency, amount_minor=form.money("price", price_currency)),
+        sector=sector,
+        shop_id=shop_id,
+        title=_read_words(form, "title", TITLE_CHARACTERS_MAX, before.title if before else None),
+        text=_read_words(form, "text", TEXT_CHARACTERS_MAX, before.text if before else None) or None,
+        price=FixedPrice(currency=currency, amount_minor=form.money("price", currency)),
         unit_code=before.unit_code if before else form.choice("unit", UNITS),
         quantity_scale=scale,
         tax=before.tax if before and before.tax.rate_bp == tax.rate_bp else tax,
@@ -109,16 +103,6 @@ def read_listing(form: Form, currency: str, before: ListingAnswer | None) -> Lis
     if not draft.title:
         form.refuse("title_zh", _("Write the title in at least one language."))
     return draft if before is None else _without_old_count(draft, before)
-
-
-def is_hash(text: str) -> bool:
-    """Whether a hidden field holds a photo's name."""
-    return _HASH.fullmatch(text) is not None
-
-
-def is_id(text: str) -> bool:
-    """Whether a hidden field holds an id: 16 bytes in their one spelling."""
-    return _ID.fullmatch(text) is not None and _is_canonical(text)
 
 
 def differences(mine: ListingDraft, theirs: ListingAnswer, language: str) -> list[Difference]:
@@ -168,16 +152,10 @@ def stock_text(steps: int, scale: int) -> str:
     return format_quantity(steps, scale) if steps else "0"
 
 
-def _read_words(form: Form, name: str, characters_max: int, before: Mapping[str, str]) -> Text:
+def _read_words(form: Form, name: str, characters_max: int, before: Mapping[str, str] | None) -> Text:
     """Both languages of the form, and those that it does not show as they were."""
-    words = {tag: text for tag, text in before.items() if tag not in LANGUAGE_FIELDS.values()}
-    for field, tag in LANGUAGE_FIELDS.items():
-        text = form.text(f"{name}_{field}", characters_max=characters_max)[:characters_max]
-        if name == "title":
-            text = " ".join(text.split())
-        if text:
-            words[tag] = text
-    return words
+    kept = {tag: text for tag, text in (before or {}).items() if tag not in LANGUAGE_FIELDS.values()}
+    return kept | form.words(name, characters_max=characters_max, is_one_line=name == "title")
 
 
 def _read_tax(form: Form) -> Tax:
@@ -248,10 +226,3 @@ def _ways(ways: Sequence[str], language: str) -> str:
 
 def _in(words: Text | None, tag: str) -> str:
     return (words or {}).get(tag, "")
-
-
-def _is_canonical(text: str) -> bool:
-    try:
-        return len(from_base32(text, _ID_BYTES)) == _ID_BYTES
-    except IdentityError:
-        return False

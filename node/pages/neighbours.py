@@ -29,11 +29,12 @@ from node.core import Node
 from node.errors import NodeError, report
 from node.locale import catalog
 from node.locale import marked as _
+from node.pages.answering import GoTo, Page
 from node.pages.formats import in_language, tag_of
 from node.pages.forms import Form, FormRefused
 from node.pages.measures import say_bytes, say_duration, say_lane
 from node.pages.network_map import MapWords, OnMap, draw_network
-from node.pages.site import Asked, GoTo, Page, PageRoute
+from node.pages.site import Asked, PageRoute
 
 ADDRESS_CHARACTERS_MAX = 255
 _ID_CHARACTERS_SHOWN = 8

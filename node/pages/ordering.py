@@ -4,8 +4,6 @@ A visitor needs no account: the link is the key. It holds the order's id and a m
 cannot be guessed from what stands in the lane.
 """
 
-import re
-
 from node.actions.buying import (
     CancellationDraft,
     DetailsDraft,
@@ -25,11 +23,13 @@ from node.actions.people import (
     orders_of_person,
 )
 from node.actions.selling import OrderName
+from node.actions.shapes import is_id
 from node.errors import NodeError
 from node.locale import marked as _
+from node.pages.answering import Answer, GoTo, Page
 from node.pages.forms import Form, FormRefused
 from node.pages.order_words import order_steps, say_status
-from node.pages.site import Answer, Asked, GoTo, Page, PageRoute
+from node.pages.site import Asked, PageRoute
 from node.pages.storefront import listing_asked_for, listing_page
 from protocol.amounts.quantity import parse_quantity
 from protocol.errors import ProtocolError
@@ -38,7 +38,6 @@ from protocol.limits import CONTACT_CHARACTERS_MAX, NOTE_CHARACTERS_MAX
 
 ORDERS_PAGE = 30
 _PURPOSE = "order"
-_ORDER_ID = re.compile(r"[a-z2-7]{26}")
 
 
 def order_link(asked: Asked, order_id: str) -> str:
@@ -132,7 +131,7 @@ def _draft(form: Form, listing: ListingAnswer) -> OrderDraft:
         form.refuse("consent", _("Tick this to order."))
     if form["price_seen"] != str(listing.price.amount_minor):
         form.refuse("quantity", _("The price has changed meanwhile. Look at it again, then order."))
-    if _ORDER_ID.fullmatch(form["order_id"]) is None:
+    if not is_id(form["order_id"]):
         raise NodeError("request_field_refused", "order_id")
     form.check()
     return OrderDraft(
@@ -154,7 +153,7 @@ def _steps(form: Form, listing: ListingAnswer) -> int:
 async def _order_of_link(asked: Asked) -> OrderAnswer:
     """Return the order of a link, or refuse one that this node did not make."""
     order_id, _dot, mark = asked.path["link"].partition(".")
-    if _ORDER_ID.fullmatch(order_id) is None or not asked.seals.is_mark(mark, _PURPOSE, order_id):
+    if not is_id(order_id) or not asked.seals.is_mark(mark, _PURPOSE, order_id):
         raise NodeError("order_link_unknown")
     own = to_base32(asked.node.community)
     return await show_order(asked.node, OrderName(buyer=own, order_id=order_id))

@@ -25,8 +25,9 @@ from node.actions.people import (
 )
 from node.errors import NodeError, report
 from node.operations.lifecycle import running_node
+from node.pages.answering import GoTo, Page
 from node.pages.forms import FormRefused
-from node.pages.site import Asked, GoTo, Page, PageRoute
+from node.pages.site import Asked, PageRoute
 from node.pages.visit import is_secure
 
 ROLES = ("member", "shopkeeper", "steward")

@@ -1,19 +1,20 @@
 """The pages put together: which address leads to which page, who may see it, and what every answer carries.
 
-A page is an `async def show_something(asked: Asked) -> Page | Part | GoTo`; those of a POST get a form that is
-from our own page. Refusals become pages in the visitor's language; nothing of a bug of ours gets out.
+A page is an `async def show_something(asked: Asked) -> Page | GoTo`; those of a POST get a form that is from our
+own page. Refusals become pages in the visitor's language; nothing of a bug of ours gets out.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import hdrs, web
 
 from node.core import Node
 from node.errors import REFUSALS, NodeError, report
+from node.pages.answering import Answer, GoTo, Page, make_response, static_answer
 from node.pages.forms import FORM_KEY, SENDING_SECONDS_MAX, Form, read_form
 from node.pages.rendering import Rendering
 from node.pages.visit import (
@@ -26,41 +27,6 @@ from node.pages.visit import (
     keep_cookie,
     read_visit,
 )
-
-log = logging.getLogger("wildgrass.pages")
-
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-STATIC_SECONDS = 365 * 86_400
-_STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A whole page; `values` are for the template besides those that every page has."""
-
-    template: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    status: int = 200
-
-
-@dataclass(frozen=True, slots=True)
-class GoTo:
-    """The way to another page after a form was done; `cookies` are set on the way (name, value, seconds)."""
-
-    location: str
-    cookies: tuple[tuple[str, str, int], ...] = ()
-
-
-Answer = Page | GoTo | web.StreamResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +56,7 @@ class Asked:
 
 
 Show = Callable[[Asked], Awaitable[Answer]]
-_QUERY_CHARACTERS_MAX = 500
+_QUERY_CHARACTERS_MAX = 4_000
 _QUERY_DIGITS_MAX = 15
 
 
@@ -154,59 +120,26 @@ class Site:
         return Asked(node=self._node, http=request, visit=visit, seals=self._seals, form=form)
 
     def _respond(self, request: web.Request, visit: Visit, answer: Answer) -> web.StreamResponse:
-        response = self._made(request, visit, answer)
-        if response.prepared:
-            return response
-        response.headers.update(SECURITY_HEADERS)
-        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
-        if visit.is_new:
-            keep_cookie(response, request, VISIT_COOKIE, visit.visit_token, SESSION_SECONDS)
-        return response
-
-    def _made(self, request: web.Request, visit: Visit, answer: Answer) -> web.StreamResponse:
-        if isinstance(answer, web.StreamResponse):
-            return answer
-        if isinstance(answer, GoTo):
-            response = web.Response(
-                status=web.HTTPSeeOther.status_code, headers={hdrs.LOCATION: answer.location}
-            )
-            for name, value, seconds in answer.cookies:
-                keep_cookie(response, request, name, value, seconds)
-            return response
         values = {
             "visit": visit,
             "community": self._node.genesis.name,
             "here": request.path_qs,
             "now_ms": self._node.clock.now(),
             "writing": self._node.writer.refuses_because,
-            **answer.values,
         }
-        text = self._rendering.page(answer.template, language=visit.language, values=values)
-        response = web.Response(text=text, status=answer.status, content_type="text/html")
-        response.headers[hdrs.CONTENT_LANGUAGE] = visit.language
-        response.enable_compression()
+        response = make_response(self._rendering, request, answer, language=visit.language, values=values)
+        if visit.is_new and not response.prepared:
+            keep_cookie(response, request, VISIT_COOKIE, visit.visit_token, SESSION_SECONDS)
         return response
 
     def _to_login(self, request: web.Request, visit: Visit) -> web.StreamResponse:
         """Who is not logged in may do so and comes back; who is, is told that this is not for them."""
         if visit.person is None:
-            return self._respond(request, visit, GoTo(f"/login?back={request.path}"))
+            return self._respond(request, visit, GoTo("/login?" + urlencode({"back": _asked_for(request)})))
         return self._respond(request, visit, _refusal_page(NodeError("role_missing"), visit))
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         return static_answer(self._rendering, request)
-
-
-def static_answer(rendering: Rendering, request: web.Request) -> web.Response:
-    """Return one of the files that pages load; its address changes with its content, so it is kept for long."""
-    path = rendering.static_file(request.match_info["mark"], request.match_info["name"])
-    if path is None:
-        raise NodeError("not_found")
-    response = web.Response(body=path.read_bytes(), content_type=_STATIC_TYPES[path.suffix], charset="utf-8")
-    response.headers[hdrs.CACHE_CONTROL] = f"public, max-age={STATIC_SECONDS}, immutable"
-    response.headers.update(SECURITY_HEADERS)
-    response.enable_compression()
-    return response
 
 
 async def _show_nowhere(asked: Asked) -> Answer:
@@ -214,6 +147,14 @@ async def _show_nowhere(asked: Asked) -> Answer:
 
 
 _NOWHERE = PageRoute(method="GET", path="/{anywhere}", show=_show_nowhere)
+
+
+def _asked_for(request: web.Request) -> str:
+    """Return where to go on after logging in: the page, or the one whose form found nobody logged in."""
+    if request.method != hdrs.METH_POST:
+        return request.path_qs
+    page = urlsplit(request.headers.get(hdrs.REFERER, ""))
+    return page.path if page.netloc == request.host else request.rel_url.raw_path
 
 
 def _refusal_page(error: BaseException, visit: Visit) -> Page:

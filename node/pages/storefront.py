@@ -7,7 +7,8 @@ from node.actions.listings import ListingAnswer, ListingPlace, SearchQuery, sear
 from node.actions.shapes import new_id
 from node.actions.shops import ShopPlace, show_shop
 from node.errors import NodeError, report
-from node.pages.site import Asked, Page, PageRoute
+from node.pages.answering import Page
+from node.pages.site import Asked, PageRoute
 from protocol.errors import AmountError
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import SECTORS

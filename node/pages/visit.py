@@ -82,13 +82,21 @@ async def read_visit(node: Node, request: web.Request, seals: Seals, default_lan
     is_new = not bound_to
     visit_token = visit_token or to_base32(secrets.token_bytes(_TOKEN_BYTES))
     return Visit(
-        language=_language(request, default_language),
+        language=language_of_request(request, default_language),
         person=person,
         session_token=session_token if person else None,
         visit_token=visit_token,
         is_new=is_new,
         form_key=seals.mark("form", bound_to or visit_token),
     )
+
+
+def language_of_request(request: web.Request, default_language: str) -> str:
+    """Return the language that was chosen in this browser, else the one that it asks for."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    if chosen in LANGUAGES:
+        return chosen
+    return pick_language(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""), default_language)
 
 
 def check_form(request: web.Request, visit: Visit, given: str) -> None:
@@ -116,10 +124,3 @@ def is_secure(request: web.Request) -> bool:
 def _token(request: web.Request, name: str) -> str | None:
     value = request.cookies.get(name, "")
     return value if len(value) == _TOKEN_CHARACTERS and value.isascii() and value.isalnum() else None
-
-
-def _language(request: web.Request, default_language: str) -> str:
-    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    if chosen in LANGUAGES:
-        return chosen
-    return pick_language(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""), default_language)

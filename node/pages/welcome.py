@@ -33,22 +33,22 @@ from node.actions.people import FirstLinkDraft, first_login_link
 from node.actions.policies import DEFAULT_POLICY, PoliciesQuery, list_policies
 from node.actions.sample_shop import SampleShopDraft, publish_sample_shop
 from node.actions.sessions import LinkVisit, redeem_login_link
+from node.actions.shapes import is_id, new_id
 from node.actions.shops import ShopDraft, ShopsQuery, list_shops, publish_shop
 from node.errors import NodeError
-from node.locale import CHINESE, ENGLISH
+from node.locale import CHINESE
 from node.locale import marked as _
 from node.pages.accounts import session_cookie, user_agent
+from node.pages.answering import GoTo, Page
 from node.pages.forms import Form, FormRefused
 from node.pages.founding import FOUNDER_COOKIE, FOUNDER_SECONDS, Founder
-from node.pages.site import Asked, GoTo, Page, PageRoute
+from node.pages.site import Asked, PageRoute
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import SECTORS
 from protocol.limits import TITLE_CHARACTERS_MAX
 
 PICKUP_CHARACTERS_MAX = 2_000
 
-_ID_BYTES = 16
-_ID_CHARACTERS = 26
 _WORDS_ASKED = 2
 _WORD_CHARACTERS_MAX = 40
 _NEXT: dict[Step, str] = {
@@ -169,27 +169,25 @@ async def show_shop_page(asked: Asked) -> Page:
 async def take_shop(asked: Asked) -> Page | GoTo:
     """Publish the shop; the same form sent twice is one shop."""
     form, language = asked.form, asked.visit.language
-    name = {
-        tag: " ".join(text.split())
-        for tag, field in ((CHINESE, "name_zh"), (ENGLISH, "name_en"))
-        if (text := form.text(field, characters_max=TITLE_CHARACTERS_MAX))
-    }
+    name = form.words("name", characters_max=TITLE_CHARACTERS_MAX)
     if not name:
         form.refuse("name_zh" if language == CHINESE else "name_en", _("Give the shop a name."))
     sector = form.choice("sector", SECTORS)
     pickup = form.text("pickup", characters_max=PICKUP_CHARACTERS_MAX)
+    shop_id = form["shop_id"]
+    if not is_id(shop_id):
+        form.refuse("shop_id", _("Something of this form was lost on the way. Send it once more."))
     try:
         form.check()
     except FormRefused as refused:
         return await _shop_page(asked, form, refused.faults)
-    shop_id = form["shop_id"]
     known = {shop.shop_id for shop in (await list_shops(asked.node, ShopsQuery())).shops}
     if shop_id not in known:
         draft = ShopDraft(
             sector=sector,
             name=name,
             pickup={language: pickup} if pickup else None,
-            shop_id=shop_id if len(shop_id) == _ID_CHARACTERS else None,
+            shop_id=shop_id,
         )
         await publish_shop(asked.node, draft)
     await pass_step(asked.node, PassedStep(step="shop"))
@@ -207,7 +205,7 @@ async def _shop_page(asked: Asked, form: Form, faults: dict[str, str]) -> Page:
     values = {
         "form": form,
         "faults": faults,
-        "shop_id": form["shop_id"] or to_base32(secrets.token_bytes(_ID_BYTES)),
+        "shop_id": form["shop_id"] if is_id(form["shop_id"]) else to_base32(new_id(asked.node.clock.now())),
         "sectors": SECTORS,
         "shops": (await list_shops(asked.node, ShopsQuery())).shops,
         "characters_max": TITLE_CHARACTERS_MAX,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -118,6 +119,29 @@ def test_a_password_lets_in_and_leads_back(place):
         fields = {**form.fields, "back": elsewhere, "name": "Cleo", "password": PASSWORD}
         answer = other.once("POST", place.home + "/login", fields, {})
         assert (answer.status, answer.headers["location"]) == (303, "/")
+
+
+def test_whoever_logs_in_on_the_way_comes_to_the_page_that_was_asked_for(place):
+    """With its whole query, in Chinese too; a form that found the session over leads back to its page."""
+    kim = place.enter("Kim", "shopkeeper")
+    account = kim.get(place.home + "/account")
+    kim.send(account.form("/account/password"), password=PASSWORD, again=PASSWORD)
+    wanted = f"{place.home}/desk/listings?sector=pets&words={quote('幼猫粮 & 猫砂')}&page=2"
+    browser = Browser()
+    login = browser.get(wanted)
+    assert (login.path, login.form("/login").fields["back"]) == ("/login", wanted.removeprefix(place.home))
+    assert browser.send(login.form("/login"), name="Kim", password=PASSWORD).url == wanted
+    posted = Browser().once("POST", place.home + "/account/password", {}, {})
+    assert posted.headers["location"] == "/login?back=%2Faccount%2Fpassword"
+    late = Browser().once(
+        "POST", place.home + "/account/password", {}, {"Referer": place.home + "/account?done=no"}
+    )
+    assert late.headers["location"] == "/login?back=%2Faccount"
+    foreign = {"Referer": "http://evil.example/desk"}
+    posted = Browser().once("POST", place.home + "/people/role", {}, foreign)
+    assert posted.headers["location"] == "/login?back=%2Fpeople%2Frole"
+    asked = Browser().once("GET", f"{place.home}//evil.example/../account", None, {})
+    assert "location" not in asked.headers
 
 
 def test_a_password_that_cannot_be_used_is_said_at_its_field(place):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from node.actions.shapes import is_id
 from node.files import KIT_FILE
 from node.operations.lifecycle import running_node
 from node.pages.founding import BEGUN_FILE
@@ -248,6 +249,10 @@ def test_the_first_shop_sent_twice_is_one_shop_and_the_sample_too(tmp_path):
             True,
             True,
         )
+        for forged in ("b" * 26, "a" * 25, "", "'" * 26):
+            refused = browser.send(refused.form(), name_en="Forged", sector="food", shop_id=forged)
+            assert (refused.status, "Send it once more" in refused.text) == (422, True), forged
+            assert is_id(refused.form().fields["shop_id"])
         for _ in range(2):
             page = browser.get(home_of(link) + "/welcome/shop")
             assert browser.send(page.form("/welcome/shop/sample")).path == "/welcome/neighbours"
