@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.operations.demo.api_client import together
-from node.operations.demo.village import Community, until
+from node.operations.demo.village import WAIT_SECONDS_MAX, Community, until
 
 _UNDONE = ("unsigned", "pending", "awaited")
 
@@ -22,7 +22,9 @@ class Holdings:
     is_settled: bool
 
 
-async def all_hold_all(communities: Sequence[Community], *, seconds_max: float = 60.0) -> Holdings:
+async def all_hold_all(
+    communities: Sequence[Community], *, seconds_max: float = WAIT_SECONDS_MAX
+) -> Holdings:
     """Wait until every node holds all lanes folded, and nothing waits or is awaited; return what they hold."""
 
     async def settled() -> Holdings | None:
