@@ -18,7 +18,6 @@ from protocol.limits import (
     INTEGER_MAX,
     LANGUAGE_TAG_CHARACTERS_MAX,
     LANGUAGES_MAX,
-    REASON_CHARACTERS_MAX,
     TEXT_CHARACTERS_MAX,
     TITLE_CHARACTERS_MAX,
     TREE_SIZE_MAX,
@@ -41,13 +40,11 @@ Text = Annotated[
     dict[LanguageTag, Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_MAX)]],
     Meta(min_length=1, max_length=LANGUAGES_MAX),
 ]
-Reason = Annotated[str, Meta(min_length=1, max_length=REASON_CHARACTERS_MAX)]
 Code = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,47}\Z")]
 Attributes = dict[str, Any]
 Milliseconds = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 Size = Annotated[int, Meta(ge=0, le=TREE_SIZE_MAX)]
 AmountMinor = Annotated[int, Meta(ge=0, le=AMOUNT_MINOR_MAX)]
-SignedAmountMinor = Annotated[int, Meta(ge=-AMOUNT_MINOR_MAX, le=AMOUNT_MINOR_MAX)]
 Currency = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
 
 

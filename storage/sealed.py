@@ -39,16 +39,6 @@ def put_key_wrap(connection: sa.Connection, commitment: bytes, wrap: KeyWrap) ->
     connection.execute(_put_wrap(connection.dialect.name), {"commitment": commitment, **wrap._asdict()})
 
 
-def wraps_of(connection: sa.Connection, commitment: bytes) -> list[KeyWrap]:
-    """Return the wrapped keys of a payload by reader."""
-    question = (
-        sa.select(key_wraps.c.reader, key_wraps.c.wrapped)
-        .where(key_wraps.c.commitment == commitment)
-        .order_by(key_wraps.c.reader)
-    )
-    return [KeyWrap(*row) for row in connection.execute(question)]
-
-
 def sealed_for(connection: sa.Connection, commitment: bytes, reader: bytes) -> tuple[bytes, bytes] | None:
     """Return ciphertext and wrapped key of a payload for one reader, or None where either is not here."""
     row = connection.execute(_FIND_BOTH, {"for_commitment": commitment, "for_reader": reader}).one_or_none()

@@ -62,7 +62,6 @@ def found_community(
         community=community,
         name=dict(name),
         words=words_of_entropy(entropy, words_language),
-        founded_ms=now_ms,
     )
     key_box = seal_key_box(
         keys, key=seeds.key_box, community=community, nonce=secrets.token_bytes(NONCE_BYTES)

@@ -28,7 +28,6 @@ class Kit:
     community: bytes
     name: Mapping[str, str]
     words: str
-    founded_ms: int
 
     def __repr__(self) -> str:
         """Nothing that is secret."""

@@ -57,12 +57,6 @@ def project_deals(connection: sa.Connection, rows: Iterable[tuple[Key, Deal]]) -
         connection.execute(_UPDATE, values)
 
 
-def find_order(connection: sa.Connection, buyer: bytes, order_id: bytes) -> OrderRow | None:
-    """Return one order, or None."""
-    row = connection.execute(_ONE, {"buyer": buyer, "order_id": order_id}).one_or_none()
-    return None if row is None else OrderRow(*row)
-
-
 def find_orders(connection: sa.Connection, buyer: bytes, order_ids: Sequence[bytes]) -> dict[bytes, OrderRow]:
     """Return those of these orders of one buyer that are here, by their ids."""
     question = sa.select(orders).where(orders.c.buyer == buyer, orders.c.order_id.in_(order_ids))
@@ -124,9 +118,6 @@ def _insert(connection: sa.Connection) -> sa.Insert:
     return postgresql.insert(orders).on_conflict_do_nothing()
 
 
-_ONE = sa.select(orders).where(
-    orders.c.buyer == bindparam("buyer"), orders.c.order_id == bindparam("order_id")
-)
 _UPDATE = (
     sa.update(orders)
     .where(orders.c.buyer == bindparam("at_buyer"), orders.c.order_id == bindparam("at_order"))
