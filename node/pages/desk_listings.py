@@ -31,7 +31,7 @@ from node.pages.formats import (
     say_sector,
     say_unit,
 )
-from node.pages.forms import Form, FormRefused
+from node.pages.forms import Form, FormRefused, first_field
 from node.pages.listing_form import (
     AVAILABILITIES,
     FIELDS,
@@ -89,9 +89,12 @@ async def publish_new_listing(asked: Asked) -> Answer:
     if not is_id(form["listing_id"]) or not is_id(form["new_shop_id"]):
         raise NodeError("request_field_refused", "listing_id")
     shops = (await list_shops(asked.node, ShopsQuery())).shops
-    shop = _read_shop(form, form.choice("sector", SECTORS), shops)
-    draft = read_listing(
-        form, asked.node.genesis.currency, sector=shop.sector, shop_id=shop.shop_id or form["new_shop_id"]
+    shop = _read_shop(asked, form.choice("sector", SECTORS), shops)
+    draft = _read_draft(
+        asked,
+        currency=asked.node.genesis.currency,
+        sector=shop.sector,
+        shop_id=shop.shop_id or form["new_shop_id"],
     )
     try:
         images = await _read_photo(asked)
@@ -112,9 +115,9 @@ async def edit_listing(asked: Asked) -> Answer:
     """Publish a listing anew, show the form again, or show what another desk has changed meanwhile."""
     listing = await _own_listing(asked)
     try:
-        draft = read_listing(
-            asked.form,
-            listing.price.currency,
+        draft = _read_draft(
+            asked,
+            currency=listing.price.currency,
             sector=listing.sector,
             shop_id=listing.shop_id,
             before=listing,
@@ -170,8 +173,19 @@ async def _read_photo(asked: Asked) -> list[str]:
     return [asked.form["photo"]] if is_hash(asked.form["photo"]) else []
 
 
-def _read_shop(form: Form, sector: str, shops: list[ShopAnswer]) -> ShopDraft:
+def _read_draft(
+    asked: Asked, *, currency: str, sector: str, shop_id: str, before: ListingAnswer | None = None
+) -> ListingDraft:
+    draft = read_listing(asked.form, currency=currency, sector=sector, shop_id=shop_id, before=before)
+    if not draft.title:
+        field = first_field("title", asked.visit.language)
+        asked.form.refuse(field, _("Write the title in at least one language."))
+    return draft
+
+
+def _read_shop(asked: Asked, sector: str, shops: list[ShopAnswer]) -> ShopDraft:
     """Return the chosen shop as it is to stand in the sector, or the new one that the form describes."""
+    form = asked.form
     known = {shop.shop_id: shop for shop in shops}
     if form["shop"] in known:
         shop = known[form["shop"]]
@@ -188,7 +202,9 @@ def _read_shop(form: Form, sector: str, shops: list[ShopAnswer]) -> ShopDraft:
     names = form.words("shop_name", characters_max=TITLE_CHARACTERS_MAX)
     pickup = form.text("shop_pickup", characters_max=TEXT_CHARACTERS_MAX)[:TEXT_CHARACTERS_MAX]
     if not names:
-        form.refuse("shop_name_zh", _("Name the shop in at least one language."))
+        form.refuse(
+            first_field("shop_name", asked.visit.language), _("Name the shop in at least one language.")
+        )
     return ShopDraft(
         sector=sector,
         shop_id=form["new_shop_id"],

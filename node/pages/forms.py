@@ -27,6 +27,16 @@ SENDING_SECONDS_MAX = 60
 _PART_BYTES = 65_536
 
 
+def language_fields(language: str) -> list[tuple[str, str]]:
+    """Return how the fields of one text end, each with its language's tag: the reader's own first."""
+    return sorted(LANGUAGE_FIELDS.items(), key=lambda field: field[1] != language)
+
+
+def first_field(name: str, language: str) -> str:
+    """Return the field of a text in two languages that the reader sees first: where it is said that both lack."""
+    return f"{name}_{language_fields(language)[0][0]}"
+
+
 class FormRefused(Exception):
     """Some fields cannot be used; `faults` has a message to translate for each, by name."""
 

@@ -30,7 +30,7 @@ from node.operations.lifecycle import Listening, reachable_address
 from node.operations.metrics import Metrics
 from node.pages.answering import Answer, GoTo, Page, make_response, static_answer
 from node.pages.formats import locale_of
-from node.pages.forms import Form, FormRefused, read_form
+from node.pages.forms import Form, FormRefused, first_field, read_form
 from node.pages.rendering import Rendering
 from node.pages.visit import LANGUAGE_COOKIE, LANGUAGE_SECONDS, language_of_request
 from node.vault import found_community, has_vault
@@ -189,7 +189,7 @@ class FoundingPages:
     async def _found_community(self, form: Form, language: str) -> None:
         name = form.words("name", characters_max=TITLE_CHARACTERS_MAX)
         if not name:
-            form.refuse("name_zh" if language == CHINESE else "name_en", _("Give the community a name."))
+            form.refuse(first_field("name", language), _("Give the community a name."))
         currency = form.choice("currency", CURRENCY_EXPONENTS)
         form.check()
         folder = self._settings.folder

@@ -12,7 +12,7 @@ from node.actions.listings import ListingAnswer, ListingDraft
 from node.locale import CHINESE, ENGLISH, catalog
 from node.locale import marked as _
 from node.pages.formats import say_availability, say_fulfilment, say_money, say_quantity
-from node.pages.forms import LANGUAGE_FIELDS, Form
+from node.pages.forms import LANGUAGE_FIELDS, Form, language_fields
 from protocol.amounts.money import format_minor
 from protocol.amounts.quantity import format_quantity, parse_quantity
 from protocol.errors import AmountError
@@ -75,11 +75,12 @@ def typed_of(listing: ListingAnswer) -> Form:
 
 
 def read_listing(
-    form: Form, currency: str, *, sector: str, shop_id: str, before: ListingAnswer | None = None
+    form: Form, *, currency: str, sector: str, shop_id: str, before: ListingAnswer | None = None
 ) -> ListingDraft:
-    """Return what the form says, as a draft without photo; `form.check()` tells whether it may be used.
+    """Return what the form says, as a draft without photo; without a title where both its fields are empty.
 
-    `before` is the version that stands there, None for a new listing.
+    `before` is the version that stands there, None for a new listing. `form.check()` tells whether the draft
+    may be used.
     """
     scale = before.quantity_scale if before else _read_scale(form)
     tax = _read_tax(form)
@@ -100,8 +101,6 @@ def read_listing(
         seen_published_ms=_read_seen(form, "seen_published_ms"),
         seen_stock_steps=_read_seen(form, "seen_stock_steps"),
     )
-    if not draft.title:
-        form.refuse("title_zh", _("Write the title in at least one language."))
     return draft if before is None else _without_old_count(draft, before)
 
 
@@ -116,11 +115,17 @@ def differences(mine: ListingDraft, theirs: ListingAnswer, language: str) -> lis
             return gettext("Not counted")
         return say_quantity(steps, theirs.quantity_scale, theirs.unit_code, language)
 
+    titles = {CHINESE: gettext("Title in Chinese"), ENGLISH: gettext("Title in English")}
+    texts = {CHINESE: gettext("Text in Chinese"), ENGLISH: gettext("Text in English")}
     rows = [
-        Difference(gettext("Title in Chinese"), mine.title.get(CHINESE, ""), theirs.title.get(CHINESE, "")),
-        Difference(gettext("Title in English"), mine.title.get(ENGLISH, ""), theirs.title.get(ENGLISH, "")),
-        Difference(gettext("Text in Chinese"), _in(mine.text, CHINESE), _in(theirs.text, CHINESE)),
-        Difference(gettext("Text in English"), _in(mine.text, ENGLISH), _in(theirs.text, ENGLISH)),
+        *(
+            Difference(titles[tag], mine.title.get(tag, ""), theirs.title.get(tag, ""))
+            for _ending, tag in language_fields(language)
+        ),
+        *(
+            Difference(texts[tag], _in(mine.text, tag), _in(theirs.text, tag))
+            for _ending, tag in language_fields(language)
+        ),
         Difference(gettext("Price"), _price(mine.price, language), _price(theirs.price, language)),
         Difference(gettext("Tax rate in %"), _tax_text(mine.tax.rate_bp), _tax_text(theirs.tax.rate_bp)),
         Difference(

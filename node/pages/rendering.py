@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from node.locale import LANGUAGES, catalog, translate
 from node.pages import formats
+from node.pages.forms import language_fields
 from node.pages.split_drawing import draw_split, share_rows
 
 FOLDER = Path(__file__).parent
@@ -63,6 +64,7 @@ class Rendering:
         environment.install_gettext_translations(catalog(language), newstyle=True)  # type: ignore[attr-defined]  # of the extension
         environment.globals.update(
             language=language,
+            language_fields=language_fields(language),
             languages={tag: LANGUAGE_NAMES[tag] for tag in LANGUAGES},
             static=self.static_url,
         )

@@ -36,11 +36,10 @@ from node.actions.sessions import LinkVisit, redeem_login_link
 from node.actions.shapes import is_id, new_id
 from node.actions.shops import ShopDraft, ShopsQuery, list_shops, publish_shop
 from node.errors import NodeError
-from node.locale import CHINESE
 from node.locale import marked as _
 from node.pages.accounts import session_cookie, user_agent
 from node.pages.answering import GoTo, Page
-from node.pages.forms import Form, FormRefused
+from node.pages.forms import Form, FormRefused, first_field
 from node.pages.founding import FOUNDER_COOKIE, FOUNDER_SECONDS, Founder
 from node.pages.site import Asked, PageRoute
 from protocol.identity.keys import to_base32
@@ -171,7 +170,7 @@ async def take_shop(asked: Asked) -> Page | GoTo:
     form, language = asked.form, asked.visit.language
     name = form.words("name", characters_max=TITLE_CHARACTERS_MAX)
     if not name:
-        form.refuse("name_zh" if language == CHINESE else "name_en", _("Give the shop a name."))
+        form.refuse(first_field("name", language), _("Give the shop a name."))
     sector = form.choice("sector", SECTORS)
     pickup = form.text("pickup", characters_max=PICKUP_CHARACTERS_MAX)
     shop_id = form["shop_id"]

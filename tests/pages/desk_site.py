@@ -102,8 +102,9 @@ class Shown:
 class Visitor:
     """Somebody with one browser."""
 
-    def __init__(self, client: TestClient, token: str | None) -> None:
+    def __init__(self, client: TestClient, token: str | None, language: str = "en") -> None:
         self.client = client
+        self.language = language
         self._token = token
 
     async def get(self, path: str) -> Shown:
@@ -130,7 +131,8 @@ class Visitor:
         return await self._shown(await self.client.post(path, data=form, headers=self._headers()))
 
     def _headers(self) -> dict[str, str]:
-        return {"Cookie": f"wildgrass_session={self._token}"} if self._token else {}
+        cookie = {"Cookie": f"wildgrass_session={self._token}"} if self._token else {}
+        return {"Accept-Language": self.language, **cookie}
 
     async def _shown(self, response) -> Shown:
         text = (await response.read()).decode(errors="replace")

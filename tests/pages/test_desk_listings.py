@@ -79,7 +79,7 @@ async def test_refused_fields_are_shown_again_with_what_was_typed(spring: Commun
     }
     shown = await publish(keeper, file=picture(), **wrong)
     assert shown.status == 422
-    for name in ("title_zh", "price", "tax", "stock", "fulfilment"):
+    for name in ("title_en", "price", "tax", "stock", "fulfilment"):
         assert f'id="fault-{name}"' in shown.text, name
     form = shown.forms["/desk/listings/new"]
     assert form["price"] == ["cheap"]
@@ -89,6 +89,26 @@ async def test_refused_fields_are_shown_again_with_what_was_typed(spring: Commun
     listing = await listing_of(spring, mended.path)
     assert listing.images[0].sha256 == form["photo"][0]
     assert listing.fulfilment == ["delivery", "pickup"]
+
+
+@pytest.mark.parametrize(("language", "first", "second"), [("en", "en", "zh"), ("zh-CN", "zh", "en")])
+async def test_a_form_in_two_languages_begins_with_the_readers(
+    spring: Community, language: str, first: str, second: str
+) -> None:
+    """The own language's field stands first, has the hint, and the fault where both are empty."""
+    keeper = await spring.person("Mei")
+    keeper.language = language
+    page = await keeper.get("/desk/listings/new")
+    for name in ("title", "text", "shop_name"):
+        places = [page.text.index(f'id="{name}_{ending}"') for ending in (first, second)]
+        assert places == sorted(places), name
+    assert f'aria-describedby="hint-title_{first}"' in page.text
+    assert f"hint-title_{second}" not in page.text
+    refused = await publish(keeper, title_zh="", title_en="", shop_name_zh="", shop_name_en="")
+    assert refused.status == 422
+    for name in ("title", "shop_name"):
+        assert f'id="fault-{name}_{first}"' in refused.text
+        assert f'id="fault-{name}_{second}"' not in refused.text
 
 
 async def test_a_form_that_is_sent_twice_publishes_once(spring: Community) -> None:
