@@ -4,17 +4,16 @@ State is a function of a cut. Lanes may be fed in any order and in any portions:
 byte for byte. The fold knows no kind; it decodes, keeps each lane's clock, checks who speaks, and hands the
 record to the step of its kind.
 
-    fold = Fold(DictState(), entries)
+    fold = Fold(state, entries)
     folded = fold.feed(Lane(community, "charter"), epoch=0, start=0, entries=[...])
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
-from protocol.encoding import encode
 from protocol.errors import ProtocolError, RecordVoid
 from protocol.lanes import BODY_TYPES, KINDS, STATE_TABLES
 from protocol.lanes.charter.identity import OPENING_KINDS, Seal
@@ -36,8 +35,8 @@ from protocol.lanes.kind import (
 from protocol.limits import INSTANT_RECORDS_MAX
 from protocol.log.merkle import EMPTY_ROOT, leaf_hashes
 from protocol.log.record import Record, decode_record
+from protocol.waiting import TABLES as WAITING_TABLES
 from protocol.waiting import (
-    ARRIVAL_ORDER_TABLES,
     Pending,
     State,
     awaiting_queue,
@@ -46,7 +45,6 @@ from protocol.waiting import (
     first_of,
     subject_queue,
 )
-from protocol.waiting import TABLES as WAITING_TABLES
 
 
 class LaneClock(msgspec.Struct):
@@ -120,35 +118,6 @@ class Entries(Protocol):
 
     def entry(self, position: Position) -> bytes:
         """Return the original bytes at `position`, which was fed before."""
-
-
-class DictState:
-    """The state in a dict, for tests and small audits."""
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.rows: dict[tuple[str, Key], Any] = {}
-
-    def get(self, table: str, key: Key) -> Any:
-        """Return the struct at `key`, or None."""
-        return self.rows.get((table, key))
-
-    def put(self, table: str, key: Key, value: msgspec.Struct) -> None:
-        """Set one key."""
-        self.rows[table, key] = value
-
-    def remove(self, table: str, key: Key) -> None:
-        """Take one key out; it may be absent."""
-        self.rows.pop((table, key), None)
-
-    def is_settled(self, position: Position) -> bool:
-        """Whether the entry at `position` is folded and not pending."""
-        return is_settled(self, position)
-
-    def dump(self) -> Iterator[tuple[str, bytes, bytes]]:
-        """Yield (table, canonical key, canonical value), sorted: equal cuts dump equal bytes."""
-        rows = ((table, encode(list(key)), encode(value)) for (table, key), value in self.rows.items())
-        yield from sorted(row for row in rows if row[0] not in ARRIVAL_ORDER_TABLES)
 
 
 def is_settled(read: Reader, position: Position) -> bool:

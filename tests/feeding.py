@@ -7,7 +7,8 @@ state, sizes = fold_villages(villages, Random(2), cut)
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from protocol.fold import DictState, Fold, RebuildNeededError
+from protocol.dict_state import DictState
+from protocol.fold import Fold, RebuildNeededError
 from protocol.lanes.kind import CHARTER, LANE_NAMES, Lane
 from tests.village import Village, VillageEntries
 

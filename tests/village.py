@@ -12,7 +12,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from protocol.amounts.split import Policy, Share, TaxTotal, policy_id
-from protocol.fold import DictState, Fold, Folded
+from protocol.dict_state import DictState
+from protocol.fold import Fold, Folded
 from protocol.identity.genesis import make_genesis
 from protocol.identity.keys import SigningKey, log_key_hash
 from protocol.lanes import BODY_TYPES, KINDS

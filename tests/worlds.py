@@ -13,9 +13,10 @@ from typing import Any
 
 from protocol.amounts.entries import AccountEntry
 from protocol.amounts.split import Policy, Share, TaxTotal, policy_id
+from protocol.dict_state import DictState
 from protocol.encoding import encode
 from protocol.errors import ProtocolError
-from protocol.fold import DictState, Fold
+from protocol.fold import Fold
 from protocol.lanes import BODY_TYPES, KINDS
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Reference
 from protocol.lanes.ledger.postings import posting_for

@@ -11,7 +11,8 @@ from benchmarks.measuring import Bench, Figure, Watch, tell, watched
 from benchmarks.mix import LANES, MIX, POLICY, Made, Mix
 from node.writer.backlog import INDEX_LISTINGS, SLICE_ENTRIES
 from protocol.amounts.split import TaxTotal, split
-from protocol.fold import DictState, Fold
+from protocol.dict_state import DictState
+from protocol.fold import Fold
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import CHARTER, Lane, Position
 from protocol.limits import TILE_WIDTH

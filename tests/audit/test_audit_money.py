@@ -11,8 +11,8 @@ from node.audit.state import SpillingState
 from protocol.amounts.entries import AccountEntry
 from protocol.audit.findings import Book, Check, Finding, Report
 from protocol.audit.sums import add_up
+from protocol.dict_state import DictState
 from protocol.encoding import encode
-from protocol.fold import DictState
 from protocol.identity.keys import to_base32
 from protocol.lanes.charter.identity import LaneStatement
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE

@@ -10,7 +10,8 @@ from node.audit import audit_sources, open_source
 from node.audit.state import SpillingState
 from protocol.audit import sums
 from protocol.audit.sums import KEPT
-from protocol.fold import DictState, Fold
+from protocol.dict_state import DictState
+from protocol.fold import Fold
 from protocol.lanes.kind import Key, Lane, Position
 from protocol.waiting import Link
 from tests.bundles import write_villages

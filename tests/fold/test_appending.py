@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.dict_state import DictState
 from protocol.errors import ProtocolError, RecordVoid
-from protocol.fold import DictState, Fold
+from protocol.fold import Fold
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Lane, Position, Reference, Waiting
 from protocol.log.record import decode_record

@@ -6,7 +6,8 @@ from itertools import permutations
 import pytest
 
 from protocol.amounts.split import TaxTotal
-from protocol.fold import DictState, Fold, RebuildNeededError
+from protocol.dict_state import DictState
+from protocol.fold import Fold, RebuildNeededError
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Lane, Reference
 from protocol.lanes.ledger.postings import Account
 from protocol.lanes.trade.orders import deal_key

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from protocol.fold import DictState, Fold, RebuildNeededError
+from protocol.dict_state import DictState
+from protocol.fold import Fold, RebuildNeededError
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Lane, Position
 from protocol.log.merkle import EMPTY_ROOT
 from tests.feeding import fold_villages

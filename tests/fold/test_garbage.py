@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.dict_state import DictState
 from protocol.encoding import encode
-from protocol.fold import DictState, Fold
+from protocol.fold import Fold
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Lane, Position
 from protocol.limits import INSTANT_RECORDS_MAX, RECORD_BYTES_MAX

@@ -7,7 +7,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.fold import DictState, Fold
+from protocol.dict_state import DictState
+from protocol.fold import Fold
 from protocol.lanes.kind import CHARTER, TRADE, Lane, Position
 from tests.feeding import Cut, fold_villages, random_cut
 from tests.village import Village, VillageEntries, codes, fold_all

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.fold import DictState
+from protocol.dict_state import DictState
 from protocol.lanes.kind import Key, Lane, Position
 from protocol.waiting import awaiting_queue, dequeue, enqueue, first_of, subject_queue
 

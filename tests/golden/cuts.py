@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from protocol.dict_state import DictState
 from protocol.encoding import encode
-from protocol.fold import DictState, Fold
+from protocol.fold import Fold
 from protocol.lanes.kind import Lane, Position
 from protocol.log.merkle import leaf_hash
 from tests.village import Village

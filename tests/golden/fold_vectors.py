@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from protocol.dict_state import DictState
 from protocol.encoding import encode
-from protocol.fold import DictState
 from protocol.identity.keys import from_base32, to_base32
 from tests.golden.cuts import Cut, CutLane, CutSeal, fold_cut, state_digest, statuses
 from tests.golden.order_vectors import PAIRS, STORIES, crossing

@@ -7,7 +7,7 @@ from copy import copy
 from typing import Any
 
 from protocol.amounts.split import TaxTotal
-from protocol.fold import DictState
+from protocol.dict_state import DictState
 from protocol.lanes.kind import TRADE, Reference
 from protocol.lanes.trade.orders import Deal
 from tests.village import Village, fold_all

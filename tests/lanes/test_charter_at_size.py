@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.amounts.split import policy_id
-from protocol.fold import DictState, Fold
+from protocol.dict_state import DictState
+from protocol.fold import Fold
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, CharterSize, Lane, Reference, Span
 from protocol.limits import SPANS_MAX
 from protocol.log.record import encode_record

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from protocol.amounts.split import TaxTotal
-from protocol.fold import DictState
+from protocol.dict_state import DictState
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Reference
 from tests.lanes.deals import BUYER_MOVES, SELLER_MOVES, STATUSES, Dealing, code_at
 from tests.village import Village, fold_all

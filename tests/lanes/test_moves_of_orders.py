@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from protocol.fold import DictState
+from protocol.dict_state import DictState
 from protocol.lanes.kind import LEDGER, TRADE, Reference
 from protocol.lanes.trade.orders import LEGAL_MOVES, TAKEABLE
 from protocol.log.merkle import leaf_hash

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.fold import DictState
+from protocol.dict_state import DictState
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Position
 from tests.feeding import Cut, fold_villages, random_cut
 from tests.naive_trade import EFFECT, UNKNOWN, NaiveTrade
