@@ -133,6 +133,8 @@ SENTENCES: Mapping[str, str] = {
     "last_steward": "Nobody else is a steward of this node. Make somebody else a steward first.",
     "person_name_refused": "That name cannot be used. Choose one of 1 to 60 characters on one line.",
     "person_name_taken": "Somebody has that name already. Choose another one.",
+    "password_wrong": "That is not the password until now. Type it again, or ask a steward for a login link: "
+    "within an hour of using one you need not know it.",
     "password_refused": "The password is too short or too long. Choose one of 8 to 200 characters.",
     # audits that the node runs itself
     "audit_running": "Another audit is running. Wait until it is done, then start this one.",
@@ -203,6 +205,7 @@ _STATUS = {
     "last_steward": 409,
     "person_name_refused": 422,
     "person_name_taken": 409,
+    "password_wrong": 422,
     "password_refused": 422,
     "internal": 500,
     "setting_owned": 409,

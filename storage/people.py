@@ -175,6 +175,24 @@ def person_in_session(
     )
 
 
+def is_session_of_link(connection: sa.Connection, token_hash: bytes, person_id: bytes, since_ms: int) -> bool:
+    """Tell whether a person's session was opened by a link since then: link and session bear one moment."""
+    question = (
+        sa.select(web_sessions.c.token_hash)
+        .join(
+            login_links,
+            (login_links.c.person_id == web_sessions.c.person_id)
+            & (login_links.c.used_ms == web_sessions.c.opened_ms),
+        )
+        .where(
+            web_sessions.c.token_hash == token_hash,
+            web_sessions.c.person_id == person_id,
+            web_sessions.c.opened_ms >= since_ms,
+        )
+    )
+    return connection.execute(question).first() is not None
+
+
 def sessions_of(connection: sa.Connection, person_id: bytes, now_ms: int) -> list[WebSession]:
     """Return the sessions of a person that have not expired, the one last seen first."""
     question = (

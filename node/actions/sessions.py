@@ -1,16 +1,19 @@
 """Logging in to the pages, by a one-time link or by name and password; sessions, and how they end.
 
 Whoever holds a session's token is that person until it ends: it stands in the browser's cookie, and its hash
-here. A session ends after 30 days without use, with the person's dismissal, or when somebody ends it.
+here. A session ends after 30 days without use, with the person's dismissal, or when somebody ends it. Whoever
+finds a browser open cannot change the password: that needs the old one, or a link used within the hour.
 """
 
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 
 from node.actions.people import PersonAnswer, PersonName, active_person, new_token, person_answer, token_hash
 from node.actions.shapes import Answer, IdText, Request, id_of
 from node.core import Node
 from node.errors import NodeError
+from node.passwords import has_length
 from node.writer.transaction import Transaction
 from protocol.identity.keys import to_base32
 from storage import people
@@ -20,6 +23,7 @@ from storage.views.reading import StateReader
 
 SESSION_MS = 30 * 86_400_000
 SEEN_STEP_MS = 3_600_000  # how exactly it is known when a session was last used
+LINK_PROVES_MS = 3_600_000  # so long after a link was used the old password need not be known
 SESSIONS_MAX = 20  # of one person; one more ends the one that was used least recently
 
 _USER_AGENT_CHARACTERS_MAX = 200
@@ -49,11 +53,26 @@ class LogIn(Request, frozen=True, kw_only=True):
 
 
 class PasswordDraft(Request, frozen=True, kw_only=True):
-    """A new password; every session ends but the one of the token `session`."""
+    """A new password; every session ends but the one of the token `session`. `old` is the one until now."""
 
     person_id: IdText
     password: str
     session: str = ""
+    old: str = ""
+    remote: str = ""
+
+
+class PasswordQuery(Request, frozen=True, kw_only=True):
+    """A person, and the token of the session that asks."""
+
+    person_id: IdText
+    session: str = ""
+
+
+class PasswordRule(Answer, frozen=True, kw_only=True):
+    """Whether the old password has to be named for a new one."""
+
+    needs_old: bool
 
 
 class SessionToken(Request, frozen=True, kw_only=True):
@@ -130,7 +149,8 @@ async def redeem_login_link(node: Node, request: LinkVisit) -> OpenedSession:
             raise NodeError("link_expired")
         if not people.use_login_link(transaction.connection, link.token_hash, now_ms):
             raise NodeError("link_used")
-        return _open_session(transaction, active_person(transaction, link.person_id), request.user_agent)
+        person = active_person(transaction, link.person_id)
+        return _open_session(transaction, person, request.user_agent, now_ms)
 
     return await node.write(job)
 
@@ -157,18 +177,28 @@ async def log_in(node: Node, request: LogIn) -> OpenedSession:
         now = people.person_of(transaction.connection, person_id)
         if now is None or now.password_hash != kept:  # changed or dismissed while it was derived
             raise NodeError("login_refused")
-        return _open_session(transaction, now, request.user_agent)
+        return _open_session(transaction, now, request.user_agent, transaction.clock.now())
 
     return await node.write(job)
 
 
 async def set_password(node: Node, request: PasswordDraft) -> PersonAnswer:
-    """Give a person a new password, and end every session of theirs but the one that asks."""
+    """Give a person a new password, and end every session of theirs but the one that asks.
+
+    Refuses with `password_refused`, `password_wrong`, or `login_paused` after too many wrong ones.
+    """
     person_id = id_of(request.person_id)
+    if not has_length(request.password):
+        raise NodeError("password_refused")
+    query = PasswordQuery(person_id=request.person_id, session=request.session)
+    person, needs_old = await node.read(_password_question(query, node.clock.now()))
+    if needs_old:
+        await _check_old_password(node, request, person)
     kept = await node.passwords.make_hash(request.password)
 
     def job(transaction: Transaction) -> PersonAnswer:
-        active_person(transaction, person_id)
+        if active_person(transaction, person_id).password_hash != person.password_hash:
+            raise NodeError("password_wrong")  # changed elsewhere while this one was derived
         people.set_password_hash(transaction.connection, person_id, kept)
         people.end_sessions_of(
             transaction.connection, person_id, but=token_hash("web-session", request.session)
@@ -176,6 +206,12 @@ async def set_password(node: Node, request: PasswordDraft) -> PersonAnswer:
         return person_answer(active_person(transaction, person_id))
 
     return await node.write(job)
+
+
+async def show_password_rule(node: Node, request: PasswordQuery) -> PasswordRule:
+    """Say whether a person has to name the old password to get a new one."""
+    _person, needs_old = await node.read(_password_question(request, node.clock.now()))
+    return PasswordRule(needs_old=needs_old)
 
 
 async def person_of_session(node: Node, request: SessionToken) -> PersonAnswer | None:
@@ -236,14 +272,42 @@ def session_id_of(token: str) -> str | None:
     return to_base32(hashed[:_ID_BYTES]) if hashed else None
 
 
+def _password_question(request: PasswordQuery, now_ms: int) -> Callable[[StateReader], tuple[Person, bool]]:
+    """The person, and whether a password is set that a fresh link does not stand in for."""
+    person_id, hashed = id_of(request.person_id), token_hash("web-session", request.session)
+
+    def question(read: StateReader) -> tuple[Person, bool]:
+        person = people.person_of(read.connection, person_id)
+        if person is None or person.dismissed_ms is not None:
+            raise NodeError("not_found", "no such person")
+        has_link = hashed is not None and people.is_session_of_link(
+            read.connection, hashed, person_id, now_ms - LINK_PROVES_MS
+        )
+        return person, person.password_hash is not None and not has_link
+
+    return question
+
+
+async def _check_old_password(node: Node, request: PasswordDraft, person: Person) -> None:
+    """Guesses count as those at the log-in do: one name has one number of them, wherever they are made."""
+    attempt = node.login_limits.begin(people.name_key(person.name), request.remote, node.clock.now())
+    try:
+        is_right = await node.passwords.is_right(request.old, person.password_hash)
+    except (NodeError, MemoryError):
+        node.login_limits.take_back(attempt)
+        raise
+    if not is_right:
+        raise NodeError("password_wrong")
+    node.login_limits.forgive(attempt)
+
+
 async def _person_named(node: Node, name: str) -> Person | None:
     if not name.isprintable():  # nobody is called so, and no database takes every such text
         return None
     return await node.read(lambda read: people.person_named(read.connection, name))
 
 
-def _open_session(transaction: Transaction, person: Person, user_agent: str) -> OpenedSession:
-    now_ms = transaction.clock.now()
+def _open_session(transaction: Transaction, person: Person, user_agent: str, now_ms: int) -> OpenedSession:
     people.end_expired_sessions(transaction.connection, now_ms)
     for oldest in people.sessions_of(transaction.connection, person.person_id, now_ms)[SESSIONS_MAX - 1 :]:
         people.end_session(transaction.connection, oldest.token_hash)

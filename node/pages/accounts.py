@@ -14,6 +14,7 @@ from node.actions.sessions import (
     LinkVisit,
     LogIn,
     PasswordDraft,
+    PasswordQuery,
     SessionName,
     SessionToken,
     end_session,
@@ -24,6 +25,7 @@ from node.actions.sessions import (
     session_id_of,
     set_password,
     show_login_link,
+    show_password_rule,
 )
 from node.errors import NodeError, report
 from node.locale import marked as _
@@ -34,6 +36,7 @@ from node.pages.site import Asked, PageRoute
 from node.pages.visit import SESSION_COOKIE, SESSION_SECONDS
 from node.passwords import PASSWORD_CHARACTERS_MAX
 
+_PASSWORD_FAULTS = {"password_refused": "password", "password_wrong": "old", "login_paused": "old"}
 _BROWSERS = ("Edg", "OPR", "MicroMessenger", "Firefox", "Chrome", "Safari")
 _BROWSER_NAMES = {"Edg": "Edge", "OPR": "Opera", "MicroMessenger": "WeChat"}
 _SYSTEMS = ("Android", "iPhone", "iPad", "HarmonyOS", "Windows", "Mac OS X", "Linux")
@@ -122,15 +125,21 @@ async def take_password(asked: Asked) -> Page | GoTo:
     try:
         form.check()
         draft = PasswordDraft(
-            person_id=person.person_id, password=password, session=asked.visit.session_token or ""
+            person_id=person.person_id,
+            password=password,
+            session=asked.visit.session_token or "",
+            old=form.verbatim("old")[: PASSWORD_CHARACTERS_MAX + 1],
+            remote=asked.http.remote or "",
         )
         await set_password(asked.node, draft)
     except FormRefused as refused:
         return await _account_page(asked, refused.faults)
     except NodeError as error:
-        if error.code != "password_refused":
+        if error.code not in _PASSWORD_FAULTS:
             raise
-        return await _account_page(asked, {"password": _("Choose one of 8 to 200 characters.")})
+        said = report(error, language=asked.visit.language)
+        fault = " ".join(filter(None, (said.sentence, said.next_step, said.detail)))
+        return await _account_page(asked, {_PASSWORD_FAULTS[error.code]: fault})
     return GoTo("/account?done=password")
 
 
@@ -142,12 +151,15 @@ async def take_session_end(asked: Asked) -> GoTo:
 
 
 async def _account_page(asked: Asked, faults: dict[str, str]) -> Page:
-    sessions = (await list_sessions(asked.node, PersonName(person_id=_person(asked).person_id))).sessions
+    person_id, session = _person(asked).person_id, asked.visit.session_token or ""
+    sessions = (await list_sessions(asked.node, PersonName(person_id=person_id))).sessions
+    rule = await show_password_rule(asked.node, PasswordQuery(person_id=person_id, session=session))
     values = {
         "section": "account",
         "faults": faults,
         "sessions": [(one, say_browser(one.user_agent)) for one in sessions],
-        "here_id": session_id_of(asked.visit.session_token or ""),
+        "here_id": session_id_of(session),
+        "needs_old_password": rule.needs_old,
         "is_done": asked.query("done") == "password" and not faults,
         "password_characters_max": PASSWORD_CHARACTERS_MAX,
     }

@@ -27,7 +27,7 @@ from node.locale import marked as _
 from node.pages.answering import Answer, GoTo, Page
 from node.pages.formats import say_time_left
 from node.pages.forms import Form, FormRefused
-from node.pages.order_words import order_steps, say_reason, say_state, say_status
+from node.pages.order_words import has_wish, order_steps, say_reason, say_state, say_status
 from node.pages.site import Asked, PageRoute
 from protocol.amounts.rounding import largest_remainder
 from protocol.amounts.split import TaxTotal
@@ -151,12 +151,6 @@ def open_moves(order: OrderAnswer) -> frozenset[str]:
     if not order.total_minor:
         legal.discard("refund")
     return frozenset(legal)
-
-
-def has_wish(order: OrderAnswer) -> bool:
-    """Whether the buyer asked to be released, and waits for the answer."""
-    has_ended = order.status in ("rejected", "cancelled")
-    return not has_ended and ("cancellation.requested" in order.waiting or order.cancellation == "requested")
 
 
 def refunded_totals(totals: list[TaxTotal], refund_minor: int) -> list[TaxTotal]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from babel.dates import format_datetime, format_timedelta, get_timezone
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format, get_timezone
 from babel.numbers import format_currency, format_decimal
 
 from node.locale import CHINESE, ENGLISH, catalog
@@ -37,9 +37,10 @@ def say_quantity(steps: int, scale: int, unit_code: str, language: str) -> str:
 
 
 def say_time(time_ms: int, language: str) -> str:
-    """Return a moment in this machine's own time zone."""
-    moment = datetime.fromtimestamp(time_ms / 1000, tz=UTC)
-    return format_datetime(moment, format="medium", tzinfo=get_timezone(), locale=locale_of(language))
+    """Return a moment in this machine's own time zone, to the minute."""
+    moment, locale = datetime.fromtimestamp(time_ms / 1000, tz=get_timezone()), locale_of(language)
+    both = get_datetime_format("medium", locale=locale)
+    return both.format(format_time(moment, "short", locale=locale), format_date(moment, "medium", locale))
 
 
 def machine_time(time_ms: int) -> str:

@@ -25,9 +25,16 @@ class Step:
 def say_status(order: OrderSummary | OrderAnswer, language: str) -> str:
     """Return the state of an order in a word or two."""
     _ = catalog(language).gettext
-    if order.cancellation == "requested" and order.status in ("placed", "accepted", "fulfilled"):
+    if has_wish(order) and order.status != "completed":
         return _("Cancellation asked for")
     return say_state(order.status, language)
+
+
+def has_wish(order: OrderSummary | OrderAnswer) -> bool:
+    """Whether the buyer asked to be released, taken up by the shop or not yet, and waits for the answer."""
+    waiting = order.waiting if isinstance(order, OrderAnswer) else ()
+    is_asked = order.cancellation == "requested" or "cancellation.requested" in waiting
+    return is_asked and order.status not in ("rejected", "cancelled")
 
 
 def say_state(status: str, language: str) -> str:
@@ -95,7 +102,7 @@ def order_steps(order: OrderAnswer, now_ms: int, language: str) -> list[Step]:
         ]
         if order.code is not None:
             steps.append(Step(_joined(_("Refunded"), reason), "done", moved_ms))
-    if order.cancellation == "requested" and order.status in ("placed", "accepted", "fulfilled"):
+    if has_wish(order) and order.status != "completed":
         steps.append(Step(_("A cancellation was asked for: the shop answers"), "wait"))
     elif order.cancellation == "refused":
         steps.append(Step(_("The shop did not agree to the cancellation"), "bad"))

@@ -28,7 +28,7 @@ from node.errors import NodeError
 from node.locale import marked as _
 from node.pages.answering import Answer, GoTo, Page
 from node.pages.forms import Form, FormRefused
-from node.pages.order_words import order_steps, say_status
+from node.pages.order_words import has_wish, order_steps, say_status
 from node.pages.site import Asked, PageRoute
 from node.pages.storefront import listing_asked_for, listing_page
 from protocol.amounts.quantity import parse_quantity
@@ -167,7 +167,9 @@ async def _order_page(asked: Asked, order: OrderAnswer) -> Page:
         "address": f"{asked.http.scheme}://{asked.http.host}{order_link(asked, order.order_id)}",
         "status": say_status(order, asked.visit.language),
         "steps": order_steps(order, asked.node.clock.now(), asked.visit.language),
-        "may_cancel": order.status in ("placed", "accepted") and order.cancellation == "none",
+        "may_cancel": order.status in ("placed", "accepted")
+        and order.cancellation == "none"
+        and not has_wish(order),
         "may_receive": order.status == "fulfilled" and "order.received" not in order.waiting,
     }
     return Page("order.html", values)

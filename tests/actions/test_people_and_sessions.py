@@ -28,12 +28,14 @@ from node.actions.people import (
     orders_of_person,
 )
 from node.actions.sessions import (
+    LINK_PROVES_MS,
     SEEN_STEP_MS,
     SESSION_MS,
     SESSIONS_MAX,
     LinkVisit,
     LogIn,
     PasswordDraft,
+    PasswordQuery,
     SessionName,
     SessionToken,
     end_session,
@@ -44,6 +46,7 @@ from node.actions.sessions import (
     redeem_login_link,
     session_id_of,
     set_password,
+    show_password_rule,
 )
 from node.config import read_sources
 from node.core import Node
@@ -248,6 +251,42 @@ async def test_name_and_password_open_a_session(open_timed: OpenNode) -> None:
         assert await code_of(set_password(node, gone)) == "not_found"
         kept = await node.read(lambda read: all_people(read.connection))
         assert all(PASSWORD not in repr(person) for person in kept)
+
+
+async def test_a_new_password_needs_the_old_one_or_a_fresh_link(
+    open_timed: OpenNode, clock: HandClock
+) -> None:
+    """The session of somebody's link proves who they are for an hour, and nobody else's does."""
+    async with open_timed() as node:
+        lin, bo = await admitted(node), await admitted(node, "Bo")
+        await set_password(node, PasswordDraft(person_id=lin.person_id, password=PASSWORD))
+        opened = await log_in(node, LogIn(name="Lin", password=PASSWORD))
+        clock.skip(1)
+        link, other = await entered(node, lin), await entered(node, bo)
+
+        def draft(password: str, session: str = opened.token, **old: str) -> PasswordDraft:
+            return PasswordDraft(person_id=lin.person_id, password=password, session=session, **old)
+
+        for refused in (
+            draft("another one"),
+            draft("another one", old="wrong guess"),
+            draft("another one", "x"),
+        ):
+            assert await code_of(set_password(node, refused)) == "password_wrong"
+        assert await code_of(set_password(node, draft("another one", other.token))) == "password_wrong"
+        clock.skip(LINK_PROVES_MS)
+        rule = await show_password_rule(node, PasswordQuery(person_id=lin.person_id, session=link.token))
+        assert not rule.needs_old
+        await set_password(node, draft("another one", link.token))
+        clock.skip(1)
+        rule = await show_password_rule(node, PasswordQuery(person_id=lin.person_id, session=link.token))
+        assert rule.needs_old
+        at_once = [draft(f"number {number} of two", link.token, old="another one") for number in range(2)]
+        told = await asyncio.gather(*(set_password(node, one) for one in at_once), return_exceptions=True)
+        assert sorted(getattr(one, "code", "set") for one in told) == ["password_wrong", "set"]
+        for _ in range(NAME_FAILURES_MAX):
+            await code_of(set_password(node, draft("another one", link.token, old="wrong guess")))
+        assert await code_of(set_password(node, draft(PASSWORD, link.token, old="x"))) == "login_paused"
 
 
 async def test_guessing_is_paused_and_a_success_begins_anew(open_timed: OpenNode, clock: HandClock) -> None:

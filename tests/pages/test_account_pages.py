@@ -156,6 +156,39 @@ def test_a_password_that_cannot_be_used_is_said_at_its_field(place):
     assert "Set a password" in dora.get(place.home + "/account").text
 
 
+def test_changing_a_password_asks_for_the_old_one(place):
+    """Who finds a browser open guesses in vain and is paused; a fresh link needs no old password, an old one does."""
+    lou = place.enter("Lou")
+    account = lou.get(place.home + "/account")
+    assert "old" not in account.form("/account/password").fields
+    lou.send(account.form("/account/password"), password=PASSWORD, again=PASSWORD)
+    laptop = Browser()
+    log_in(laptop, place.home, "Lou", PASSWORD)
+    page, new = laptop.get(place.home + "/account"), "sour plums in brine"
+    assert "old" in page.form("/account/password").fields
+    for old in ("", "green rice and hail"):
+        wrong = laptop.send(page.form("/account/password"), old=old, password=new, again=new)
+        assert (wrong.status, 'id="fault-old"' in wrong.text) == (422, True)
+        assert new not in wrong.text
+    changed = laptop.send(wrong.form("/account/password"), old=PASSWORD, password=new, again=new)
+    assert "The password is set" in changed.text
+    assert lou.get(place.home + "/account").path == "/login"
+    for _ in range(5):
+        laptop.send(page.form("/account/password"), old="guess upon guess", password=PASSWORD, again=PASSWORD)
+    paused = laptop.send(page.form("/account/password"), old=new, password=PASSWORD, again=PASSWORD)
+    assert (paused.status, "Too many attempts" in paused.text) == (422, True)
+    people = place.steward.get(place.home + "/people")
+    ask = next(f for f in people.forms if f.action == "/people/link" and form_is_of(people, f, "Lou"))
+    link = link_in(place.steward.send(ask))
+    follow(lou, link)
+    forgotten = lou.get(place.home + "/account").form("/account/password")
+    assert "old" not in forgotten.fields
+    assert "The password is set" in lou.send(forgotten, password=PASSWORD, again=PASSWORD).text
+    place.change("UPDATE web_sessions SET opened_ms = opened_ms - 3600001")
+    place.change("UPDATE login_links SET used_ms = used_ms - 3600001 WHERE used_ms IS NOT NULL")
+    assert "old" in lou.get(place.home + "/account").form("/account/password").fields
+
+
 def test_wrong_passwords_are_one_answer_and_then_a_pause(place):
     """Nobody learns who exists; after five failures the name waits, the right password too."""
     emil = place.enter("Emil")
