@@ -21,6 +21,7 @@ TIMEOUT_SECONDS = 60
 ANSWER_BYTES_MAX = 64 * 1_048_576
 
 JSON_HEADERS = {"Content-Type": "application/json"}
+FILE_HEADERS = {"Content-Type": "application/octet-stream"}
 
 _PREFIX = "/api/v1"
 _BODY_METHODS = ("POST", "PUT", "PATCH")
@@ -43,6 +44,10 @@ class Client:
         """
         target, body = request_of(method, path, fields)
         return self._ask(method, target, body, {} if body is None else JSON_HEADERS)
+
+    def upload(self, path: str, content: bytes) -> dict[str, Any]:
+        """Return the answer of an action that takes a file; raises as `call` does."""
+        return self._ask("POST", _PREFIX + path, content, FILE_HEADERS)
 
     def close(self) -> None:
         """Close the connection."""

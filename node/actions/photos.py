@@ -3,7 +3,7 @@
 A photo is taken apart only after its size was bounded, one at a time: forty megapixels fill a small machine.
 A photo of another community's listing is fetched from that community when somebody looks at it.
 
-    added = await add_photo(node, content)
+    added = await add_photo(node, PhotoDraft(content=content))
     await publish_listing(node, ListingDraft(..., images=[added.sha256]))
 """
 
@@ -36,6 +36,12 @@ _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
 _one_at_a_time = Lock()
 
 
+class PhotoDraft(Request, frozen=True, kw_only=True):
+    """A photo as a camera made it: JPEG, PNG or WebP."""
+
+    content: bytes
+
+
 class AddedPhoto(Answer, frozen=True, kw_only=True):
     """The photo's name, which a listing's `images` takes, and its size in pixels."""
 
@@ -51,14 +57,14 @@ class PhotoName(Request, frozen=True, kw_only=True):
     listing: ListingPlace | None = None
 
 
-async def add_photo(node: Node, content: bytes) -> AddedPhoto:
+async def add_photo(node: Node, request: PhotoDraft) -> AddedPhoto:
     """Keep a photo, made smaller and freed of everything but the picture.
 
     Refuses with `photo_kind`, `photo_too_large` or `photo_damaged`.
     """
-    if len(content) > PHOTO_BYTES_MAX:
-        raise NodeError("photo_too_large", f"{len(content)} bytes, at most {PHOTO_BYTES_MAX}")
-    made, width, height = await asyncio.to_thread(make_photo, content)
+    if len(request.content) > PHOTO_BYTES_MAX:
+        raise NodeError("photo_too_large", f"{len(request.content)} bytes, at most {PHOTO_BYTES_MAX}")
+    made, width, height = await asyncio.to_thread(make_photo, request.content)
     digest = await node.write(lambda transaction: put_blob(transaction.connection, "image/webp", made))
     return AddedPhoto(sha256=to_base32(digest), width=width, height=height)
 

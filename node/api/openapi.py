@@ -86,7 +86,12 @@ def _operation(route: Route, asked: dict[str, Any], answered: dict[str, Any]) ->
             "default": _refusal(),
         },
     }
-    if route.has_body:
+    if route.upload is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {kind: {} for kind in route.upload.media_types},
+        }
+    elif route.has_body:
         operation["requestBody"] = {"required": True, "content": _json(_without(asked, route.path_fields))}
     if route.access != "public":
         operation["security"] = _BEARER

@@ -2,8 +2,8 @@
 
     Route("POST", "/shops", publish_shop, ShopDraft, PublishedShop, access="admin", summary="Publish a shop.")
 
-A GET or DELETE is read from path and query; a POST or PUT from path and a JSON body. Each field has one
-place, and every struct refuses unknown ones.
+A GET or DELETE is read from path and query; a POST or PUT from path and a JSON body, or from a file that is the
+body. Each field has one place, and every struct refuses unknown ones.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from node.errors import NodeError
 
 PREFIX = "/api/v1"
 READ_SECONDS_MAX = 30
+UPLOAD_SECONDS_MAX = 120
 
 Access = Literal["public", "admin"]
 Action = Callable[[Any, Any], Awaitable[msgspec.Struct]]
@@ -26,10 +27,25 @@ _BODY_METHODS = ("POST", "PUT", "PATCH")
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that is a file: the bytes field of the request that takes it, its kinds and bounds.
+
+    What is larger is refused with the code `too_large` before it is read. The header's kind is for the document:
+    what a file is, its content says.
+    """
+
+    field: str
+    media_types: tuple[str, ...]
+    bytes_max: int
+    too_large: str
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """`path` is below `PREFIX`, with fields of the request in braces; `status` is that of success.
 
-    `hidden` names fields, at any depth of the answer, that only the token of the node's folder shows.
+    `hidden` names fields, at any depth of the answer, that only the token of the node's folder shows. With
+    `upload` the body is a file instead of JSON.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -41,6 +57,7 @@ class Route:
     summary: str
     status: int = 200
     hidden: frozenset[str] = frozenset()
+    upload: Upload | None = None
 
     def __post_init__(self) -> None:
         """Path fields are text fields of the request, and the request refuses unknown fields."""
@@ -81,7 +98,7 @@ class RequestReader:
     async def read(self, request: web.Request) -> msgspec.Struct:
         """Return the request struct, or raise `NodeError` with what is wrong with which field."""
         route = self._route
-        given = await _read_body(request) if route.has_body else _read_query(request, self._list_fields)
+        given = await self._given(request)
         for name, value in request.match_info.items():
             if name in given:
                 raise NodeError("request_field_refused", f"{name} stands in the path already")
@@ -90,6 +107,12 @@ class RequestReader:
             return msgspec.convert(given, route.request, strict=route.has_body)
         except msgspec.ValidationError as error:
             raise NodeError("request_field_refused", str(error)) from error
+
+    async def _given(self, request: web.Request) -> dict[str, Any]:
+        route = self._route
+        if route.upload is not None:
+            return {route.upload.field: await _read_upload(request, route.upload)}
+        return await _read_body(request) if route.has_body else _read_query(request, self._list_fields)
 
 
 def encode_answer(answer: msgspec.Struct, hidden: frozenset[str] = frozenset()) -> bytes:
@@ -106,6 +129,24 @@ def _without(value: Any, hidden: frozenset[str]) -> Any:
     if isinstance(value, dict):
         return {name: _without(item, hidden) for name, item in value.items() if name not in hidden}
     return [_without(item, hidden) for item in value] if isinstance(value, list) else value
+
+
+async def _read_upload(request: web.Request, upload: Upload) -> bytes:
+    """Read a file in pieces, no further than it may be long."""
+    if request.query_string:
+        raise NodeError("request_field_refused", "this method takes no query, only a file")
+    if (request.content_length or 0) > upload.bytes_max:
+        raise NodeError(upload.too_large, f"{request.content_length} bytes, at most {upload.bytes_max}")
+    content = bytearray()
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS_MAX):
+            async for piece in request.content.iter_any():
+                content += piece
+                if len(content) > upload.bytes_max:
+                    raise NodeError(upload.too_large, f"at most {upload.bytes_max} bytes")
+    except TimeoutError as error:
+        raise NodeError("request_too_slow", f"{UPLOAD_SECONDS_MAX} s") from error
+    return bytes(content)
 
 
 async def _read_body(request: web.Request) -> dict[str, Any]:

@@ -84,6 +84,7 @@ from node.actions.people import (
     list_people,
     make_login_link,
 )
+from node.actions.photos import MEDIA_TYPES, PHOTO_BYTES_MAX, AddedPhoto, PhotoDraft, add_photo
 from node.actions.policies import (
     AdoptedAnswer,
     PoliciesAnswer,
@@ -122,7 +123,7 @@ from node.actions.shops import (
     show_shop,
 )
 from node.actions.status import StatusAnswer, StatusQuery, show_status
-from node.api.route import Route
+from node.api.route import Route, Upload
 
 _STOCK = frozenset({"stock_available_steps", "stock_on_hand_steps"})  # exact stock is the shop's own affair
 
@@ -141,6 +142,17 @@ _MARKET = (
         "admin",
         "Publish a listing.",
         201,
+    ),
+    Route(
+        "POST",
+        "/photos",
+        add_photo,
+        PhotoDraft,
+        AddedPhoto,
+        "admin",
+        "Add a photo, which is the body; a listing's `images` take its name.",
+        201,
+        upload=Upload("content", MEDIA_TYPES, PHOTO_BYTES_MAX, "photo_too_large"),
     ),
     Route(
         "POST",

@@ -17,7 +17,7 @@ from node.actions.listings import (
     show_listing,
     withdraw_listing,
 )
-from node.actions.photos import add_photo
+from node.actions.photos import PhotoDraft, add_photo
 from node.actions.shapes import is_hash, is_id, new_id
 from node.actions.shops import ShopAnswer, ShopDraft, ShopsQuery, list_shops, publish_shop
 from node.errors import SENTENCES, NodeError, report
@@ -160,7 +160,7 @@ async def _read_photo(asked: Asked) -> list[str]:
     upload = asked.form.upload("photo_file")
     if upload is not None:
         try:
-            added = await add_photo(asked.node, upload.content)
+            added = await add_photo(asked.node, PhotoDraft(content=upload.content))
         except NodeError as error:
             if not error.code.startswith("photo_"):
                 raise

@@ -39,7 +39,7 @@ def say_quantity(steps: int, scale: int, unit_code: str, language: str) -> str:
 def say_time(time_ms: int, language: str) -> str:
     """Return a moment in this machine's own time zone, to the minute."""
     moment, locale = datetime.fromtimestamp(time_ms / 1000, tz=get_timezone()), locale_of(language)
-    both = get_datetime_format("medium", locale=locale)
+    both = str(get_datetime_format("medium", locale=locale))
     return both.format(format_time(moment, "short", locale=locale), format_date(moment, "medium", locale))
 
 

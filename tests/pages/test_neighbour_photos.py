@@ -4,7 +4,7 @@ import pytest
 
 from node.actions.listings import ListingDraft, ListingPlace, publish_listing, show_listing
 from node.actions.peers import PeerAddress, add_peer
-from node.actions.photos import PhotoName, add_photo, show_photo
+from node.actions.photos import PhotoDraft, PhotoName, add_photo, show_photo
 from node.actions.shops import ShopDraft, publish_shop
 from node.errors import NodeError
 from protocol.lanes.market.listings import FixedPrice, Tax
@@ -18,8 +18,8 @@ async def test_a_neighbours_photo_comes_when_somebody_looks(tmp_path) -> None:
         opened_community(tmp_path / "a", "Orchard") as seller,
         opened_community(tmp_path / "b", "Ferry") as buyer,
     ):
-        shown = await add_photo(seller.node, picture())
-        hidden = await add_photo(seller.node, picture(size=(64, 48)))
+        shown = await add_photo(seller.node, PhotoDraft(content=picture()))
+        hidden = await add_photo(seller.node, PhotoDraft(content=picture(size=(64, 48))))
         shop = await publish_shop(seller.node, ShopDraft(sector="food", name={"en": "Press"}))
         draft = ListingDraft(
             sector="food",

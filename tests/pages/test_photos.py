@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from node.actions.listings import ListingPlace, show_listing
-from node.actions.photos import PHOTO_BYTES_MAX, PHOTO_SIDE_MAX, add_photo, make_photo
+from node.actions.photos import PHOTO_BYTES_MAX, PHOTO_SIDE_MAX, PhotoDraft, add_photo, make_photo
 from node.errors import NodeError
 from protocol.identity.keys import to_base32
 from storage.blobs import put_blob
@@ -100,7 +100,7 @@ def test_a_photo_that_breaks_off_is_damaged(kind: str) -> None:
 async def test_more_bytes_than_may_be_are_refused_unread(spring: Community) -> None:
     """Twelve megabytes are the limit, whatever they hold."""
     with pytest.raises(NodeError) as error:
-        await add_photo(spring.node, picture() + bytes(PHOTO_BYTES_MAX))
+        await add_photo(spring.node, PhotoDraft(content=picture() + bytes(PHOTO_BYTES_MAX)))
     assert error.value.code == "photo_too_large"
 
 
