@@ -14,7 +14,7 @@ from node.actions.shapes import Answer, Request
 from node.core import Node
 from node.files import KIT_FILE
 from node.locale import ENGLISH
-from node.vault.kit import words_in_kit
+from node.vault.kit import lines_of_kit, words_in_kit
 from node.writer.transaction import Transaction
 from protocol.amounts.split import policy_id
 from protocol.lanes.charter.policies import PolicyAdopted
@@ -56,10 +56,14 @@ class KitQuery(Request, frozen=True, kw_only=True):
 
 
 class KitAnswer(Answer, frozen=True, kw_only=True):
-    """The page to print and how many words it has; without text, the words are no longer on this node."""
+    """What the page to print says above the words, they themselves, and what below.
 
-    text: str | None = None
-    words_count: int = 0
+    Without words, they are no longer on this node.
+    """
+
+    above: list[str] = []
+    words: list[str] = []
+    below: list[str] = []
 
 
 class NumberedWord(Request, frozen=True, kw_only=True):
@@ -119,7 +123,10 @@ async def pass_step(node: Node, request: PassedStep) -> FirstRunAnswer:
 async def show_kit(node: Node, request: KitQuery) -> KitAnswer:
     """Return the kit as long as it waits in the folder to be printed."""
     text = _kit_text(node)
-    return KitAnswer() if text is None else KitAnswer(text=text, words_count=len(words_in_kit(text)))
+    if text is None:
+        return KitAnswer()
+    above, below = lines_of_kit(text)
+    return KitAnswer(above=above, words=words_in_kit(text), below=below)
 
 
 async def confirm_kit(node: Node, request: KitProof) -> KitChecked:

@@ -28,6 +28,7 @@ from node.errors import NodeError
 from node.locale import marked as _
 from node.pages.answering import Answer, GoTo, Page
 from node.pages.forms import Form, FormRefused
+from node.pages.links import draw_qr, link_base
 from node.pages.order_words import has_wish, order_steps, say_status
 from node.pages.site import Asked, PageRoute
 from node.pages.storefront import listing_asked_for, listing_page
@@ -160,11 +161,13 @@ async def _order_of_link(asked: Asked) -> OrderAnswer:
 
 
 async def _order_page(asked: Asked, order: OrderAnswer) -> Page:
+    address = link_base(asked) + order_link(asked, order.order_id)
     values = {
         "section": "orders" if asked.visit.person else "search",
         "order": order,
         "link": order_link(asked, order.order_id),
-        "address": f"{asked.http.scheme}://{asked.http.host}{order_link(asked, order.order_id)}",
+        "address": address,
+        "qr": draw_qr(address),
         "status": say_status(order, asked.visit.language),
         "steps": order_steps(order, asked.node.clock.now(), asked.visit.language),
         "may_cancel": order.status in ("placed", "accepted")

@@ -3,12 +3,6 @@
 A link is shown once, in the answer to the form that made it: it is stored nowhere, so there is no page to go to.
 """
 
-import io
-import ipaddress
-
-import segno
-from markupsafe import Markup
-
 from node.actions.people import (
     NAME_CHARACTERS_MAX,
     LoginLinkDraft,
@@ -24,11 +18,10 @@ from node.actions.people import (
     make_login_link,
 )
 from node.errors import NodeError, report
-from node.operations.lifecycle import running_node
 from node.pages.answering import GoTo, Page
 from node.pages.forms import FormRefused
+from node.pages.links import draw_qr, link_base
 from node.pages.site import Asked, PageRoute
-from node.pages.visit import is_secure
 
 ROLES = ("member", "shopkeeper", "steward")
 _NAME_FAULTS = ("person_name_taken", "person_name_refused")
@@ -76,41 +69,6 @@ async def take_dismissal(asked: Asked) -> GoTo:
     person = await _chosen(asked)
     await dismiss_person(asked.node, PersonName(person_id=person.person_id))
     return GoTo("/people")
-
-
-def link_base(asked: Asked) -> str:
-    """Return the node's address for others: to a steward who sits at the machine itself, the one it announces."""
-    host = asked.http.url.host or ""
-    running = running_node(asked.node.vault.folder) if _is_this_machine(host) else None
-    return (
-        running.url.rstrip("/")
-        if running
-        else f"{'https' if is_secure(asked.http) else 'http'}://{asked.http.host}"
-    )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def draw_qr(text: str) -> Markup:
-    """Return a QR code as an SVG without style attributes, dark on light in dark mode too."""
-    out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(
-        out,
-        kind="svg",
-        scale=5,
-        border=4,
-        dark="#000",
-        light="#fff",
-        xmldecl=False,
-        svgclass="qr",
-        lineclass=None,
-    )
-    return Markup(out.getvalue().decode())  # noqa: S704  made here; the text is in its modules only
 
 
 async def _chosen(asked: Asked) -> PersonAnswer:

@@ -127,9 +127,9 @@ async def show_kit_page(asked: Asked) -> Page:
     """Show the words to print, and ask for two of them; or say honestly that they are gone."""
     kit = await show_kit(asked.node, KitQuery())
     numbers = (
-        sorted(secrets.SystemRandom().sample(range(1, kit.words_count + 1), _WORDS_ASKED)) if kit.text else []
+        sorted(secrets.SystemRandom().sample(range(1, len(kit.words) + 1), _WORDS_ASKED)) if kit.words else []
     )
-    return _page("welcome_kit.html", "kit", {"kit": kit.text, "numbers": numbers, "form": asked.form})
+    return _page("welcome_kit.html", "kit", {"kit": kit, "numbers": numbers, "form": asked.form})
 
 
 async def take_kit_words(asked: Asked) -> Page | GoTo:
@@ -154,7 +154,7 @@ async def take_kit_words(asked: Asked) -> Page | GoTo:
         form.check()
     except FormRefused as refused:
         kit = await show_kit(asked.node, KitQuery())
-        values = {"kit": kit.text, "numbers": numbers, "form": form, "faults": refused.faults}
+        values = {"kit": kit, "numbers": numbers, "form": form, "faults": refused.faults}
         return _page("welcome_kit.html", "kit", values, is_refused=True)
     await pass_step(asked.node, PassedStep(step="kit"))
     return GoTo("/welcome/shop")
@@ -267,7 +267,7 @@ async def show_ready_page(asked: Asked) -> Page:
     policies = (await list_policies(asked.node, PoliciesQuery())).policies
     is_default = any(known.is_in_force and known.policy == DEFAULT_POLICY for known in policies)
     values = {
-        "has_kit": (await show_kit(asked.node, KitQuery())).text is not None,
+        "has_kit": bool((await show_kit(asked.node, KitQuery())).words),
         "has_shop": bool((await list_shops(asked.node, ShopsQuery())).shops),
         "policy": DEFAULT_POLICY if is_default else None,
     }

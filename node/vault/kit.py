@@ -85,6 +85,13 @@ def kit_text(kit: Kit, language: str) -> str:
     )
 
 
+def lines_of_kit(text: str) -> tuple[list[str], list[str]]:
+    """Return what stands above and below the words on such a page, without empty lines."""
+    found = list(_WORDS_LINE.finditer(text))
+    above, below = (text[: found[0].start()], text[found[-1].end() :]) if found else (text, "")
+    return [line for line in above.splitlines() if line], [line for line in below.splitlines() if line]
+
+
 def words_in_kit(text: str) -> list[str]:
     """Return the words that stand on such a page, or raise `words_refused` where they are no kit's."""
     found = [word for line in _WORDS_LINE.findall(text) for _number, word in _WORD.findall(line)]

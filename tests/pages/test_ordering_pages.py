@@ -95,6 +95,8 @@ def test_a_visitor_orders_and_follows_it_by_its_link_alone(shop: Shop) -> None:
     assert (seen.status, seen.path[:3]) == (200, "/o/")
     assert "107.00" in seen.text
     assert "Waiting for the shop" in seen.text
+    assert f">{seen.url}</a>" in seen.text
+    assert 'class="qr"' in seen.text
     placed = shop.orders()[0]
     place = f"/orders/{placed['buyer']}/{placed['order_id']}"
     shop.call("POST", f"{place}/acceptance", {})
