@@ -79,7 +79,7 @@ class KeptListing(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return cls(_KeptPublished(listing.published.shop_id), listing.time_ms, listing.is_withdrawn)
 
 
-KEPT = {"listing": KeptListing}  # rows of these tables may be written to disk as `of` them
+KEPT = {"listing": KeptListing}  # a state of any size may keep rows of these tables as `of` them
 
 
 class AuditState(State, Protocol):

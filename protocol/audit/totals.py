@@ -3,8 +3,10 @@
 totals = Totals(histories); totals.add_state(state, book); totals.of(community, records)
 """
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Mapping
+from operator import itemgetter
 
 import msgspec
 
@@ -44,19 +46,14 @@ class Totals:
         self._completed: dict[bytes, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._shares: dict[bytes, dict[tuple[str, str], int]] = defaultdict(lambda: defaultdict(int))
         self._owed: dict[bytes, dict[tuple[bytes, str], int]] = defaultdict(lambda: defaultdict(int))
-        self._policies: dict[bytes, list[AdoptedPolicy]] = defaultdict(list)
+        self._policies: dict[bytes, list[tuple[tuple[int, int], AdoptedPolicy]]] = defaultdict(list)
 
     def add_state(self, state: AuditState, book: Book) -> None:
         """Go through the state once."""
         self._add_market(state)
         self._add_orders(state, book)
         self._add_accounts(state)
-        for (community, policy), adopted in state.items("adopted_policy"):
-            line = AdoptedPolicy(
-                policy_id=to_base32(policy), adopted_by=adopted.adopted_by, is_in_force=adopted.is_in_force
-            )
-            if len(self._policies[community]) < ROLES_LISTED_MAX:
-                self._policies[community].append(line)
+        self._add_policies(state)
 
     def of(self, community: bytes, records: int) -> CommunityTotals:
         """Return the numbers of one community, `records` of which were read."""
@@ -81,8 +78,18 @@ class Totals:
                 Owed(counterparty=to_base32(other), currency=currency, amount_minor=amount)
                 for (other, currency), amount in sorted(self._owed[community].items())
             ),
-            policies=tuple(self._policies[community]),
+            policies=tuple(line for _, line in self._policies[community]),
         )
+
+    def _add_policies(self, state: AuditState) -> None:
+        """List those that a community came to first, in the order of its charter."""
+        for (community, policy), adopted in state.items("adopted_policy"):
+            first, lines = adopted.spans[0], self._policies[community]
+            line = AdoptedPolicy(
+                policy_id=to_base32(policy), adopted_by=adopted.adopted_by, is_in_force=adopted.is_in_force
+            )
+            insort(lines, ((first.from_epoch, first.from_size), line), key=itemgetter(0))
+            del lines[ROLES_LISTED_MAX:]
 
     def _add_market(self, state: AuditState) -> None:
         for key, _ in state.items("shop", _Nothing):
