@@ -87,7 +87,8 @@ class DetailsAnswer(Answer, frozen=True, kw_only=True):
 class OrderAnswer(Answer, frozen=True, kw_only=True):
     """One order: its state, who gets what, the buyer's words that wait, and what is open to us.
 
-    `opened` is "yes", "not_here" (sealed, and not with us) or the code of what is wrong with it.
+    `opened` is "yes", "not_here" (sealed, and not with us) or the code of what is wrong with it. `moved_ms` and
+    `code` are of the seller's newest move; `total_minor` is what is left after `refunded_minor`.
     """
 
     buyer: str
@@ -109,6 +110,7 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     waiting: list[str]
     opened: str
     code: str | None = None
+    refunded_minor: int = 0
     group_id: str | None = None
     lines: list[LineAnswer] = []
     details: DetailsAnswer | None = None
@@ -192,7 +194,8 @@ def order_answer(read: StateReader, node: Node, order: OrderKey, placement: Plac
         cancellation=deal.cancellation if deal else "none",
         currency=placed.currency,
         totals=totals,
-        total_minor=sum(total.gross_minor for total in totals),
+        total_minor=_gross(totals),
+        refunded_minor=_gross(placed.totals) - _gross(totals),
         placed=place_of(placement.reference),
         placed_ms=placement.time_ms,
         moved_ms=deal.time_ms if deal else placement.time_ms,
@@ -206,6 +209,10 @@ def order_answer(read: StateReader, node: Node, order: OrderKey, placement: Plac
         lines=lines,
         details=details,
     )
+
+
+def _gross(totals: list[TaxTotal]) -> int:
+    return sum(total.gross_minor for total in totals)
 
 
 def _open(

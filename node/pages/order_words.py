@@ -3,12 +3,12 @@
 for step in order_steps(order, now_ms, "en"): step.text, step.mark, step.time_ms
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from node.actions.order_book import OrderAnswer, OrderSummary
 from node.locale import catalog
-from node.pages.formats import say_time_left
+from node.pages.formats import say_money, say_time_left
 
 Mark = Literal["done", "wait", "bad"]
 
@@ -70,43 +70,59 @@ def say_reason(code: str | None, language: str) -> str:
 
 
 def order_steps(order: OrderAnswer, now_ms: int, language: str) -> list[Step]:
-    """Return what has happened to an order, oldest first, and what it waits for last."""
+    """Return what has happened to an order, oldest first, and what it waits for last.
+
+    Only the newest move's time is known: where it cannot be told which step that was, no step has it.
+    """
     _ = catalog(language).gettext
-    steps = [Step(_("Ordered"), "done", order.placed_ms)]
-    reason = say_reason(order.code, language)
-    moved_ms = order.moved_ms
-    if order.status == "placed":
-        steps.append(_wait_for_shop(order, now_ms, language))
-    elif order.status == "rejected":
-        steps.append(Step(_joined(_("Declined by the shop"), reason), "bad", moved_ms))
-    elif order.status == "cancelled":
-        steps.append(Step(_joined(_("Cancelled"), reason), "bad", moved_ms))
-    elif order.status == "accepted":
-        steps.append(Step(_("Accepted by the shop"), "done", moved_ms))
-        steps.append(Step(_("The shop gets it ready and hands it over"), "wait"))
-    elif order.status == "fulfilled":
-        steps.append(Step(_("Accepted by the shop"), "done"))
-        steps.append(Step(_("Handed over"), "done", moved_ms))
-        is_received = "order.received" in order.waiting
-        waits = (
-            _("Your confirmation is on its way")
-            if is_received
-            else _("Waiting for the buyer to confirm the receipt")
-        )
-        steps.append(Step(waits, "wait"))
-    else:
-        steps += [
-            Step(_("Accepted by the shop"), "done"),
-            Step(_("Handed over"), "done"),
-            Step(_("Received, and the shares are posted on both sides"), "done", moved_ms),
-        ]
-        if order.code is not None:
-            steps.append(Step(_joined(_("Refunded"), reason), "done", moved_ms))
-    if has_wish(order) and order.status != "completed":
-        steps.append(Step(_("A cancellation was asked for: the shop answers"), "wait"))
-    elif order.cancellation == "refused":
+    moved_ms = None if order.refunded_minor or order.cancellation != "none" else order.moved_ms
+    steps = [Step(_("Ordered"), "done", order.placed_ms), *_moved(order, moved_ms, language)]
+    if order.refunded_minor:
+        amount = say_money(order.refunded_minor, order.currency, language)
+        text = _("Refunded: {amount}").format(amount=amount)
+        steps.append(Step(_because(text, order.code, language), "done"))
+    if order.cancellation == "refused":
         steps.append(Step(_("The shop did not agree to the cancellation"), "bad"))
-    return steps
+    return steps + _awaited(order, now_ms, language)
+
+
+def _moved(order: OrderAnswer, moved_ms: int | None, language: str) -> list[Step]:
+    """What the shop has done, up to the state that the order is in."""
+    _ = catalog(language).gettext
+    if order.status == "rejected":
+        return [Step(_because(_("Declined by the shop"), order.code, language), "bad", order.moved_ms)]
+    if order.status == "cancelled":
+        return [Step(_because(_("Cancelled"), order.code, language), "bad", order.moved_ms)]
+    done = {
+        "accepted": _("Accepted by the shop"),
+        "fulfilled": _("Handed over"),
+        "completed": _("Received, and the shares are posted on both sides"),
+    }
+    reached = list(done).index(order.status) if order.status in done else -1
+    steps = [Step(text, "done") for text in list(done.values())[: reached + 1]]
+    return [*steps[:-1], replace(steps[-1], time_ms=moved_ms)] if steps else []
+
+
+def _awaited(order: OrderAnswer, now_ms: int, language: str) -> list[Step]:
+    """What comes next, and from whom; nothing where the order has ended."""
+    _ = catalog(language).gettext
+    if has_wish(order) and order.status != "completed":
+        return [Step(_("A cancellation was asked for: the shop answers"), "wait")]
+    if order.status == "placed":
+        return [_wait_for_shop(order, now_ms, language)]
+    if order.status == "accepted":
+        return [Step(_("The shop gets it ready and hands it over"), "wait")]
+    if order.status == "fulfilled":
+        is_received = "order.received" in order.waiting
+        return [
+            Step(
+                _("Your confirmation is on its way")
+                if is_received
+                else _("Waiting for the buyer to confirm the receipt"),
+                "wait",
+            )
+        ]
+    return []
 
 
 def _wait_for_shop(order: OrderAnswer, now_ms: int, language: str) -> Step:
@@ -117,5 +133,7 @@ def _wait_for_shop(order: OrderAnswer, now_ms: int, language: str) -> Step:
     return Step(_("The shop did not answer in time. Cancel the order, or wait on"), "bad")
 
 
-def _joined(text: str, reason: str) -> str:
-    return f"{text}. {reason}" if reason else text
+def _because(text: str, code: str | None, language: str) -> str:
+    reason = say_reason(code, language)
+    pattern = catalog(language).gettext("{what}. {why}")
+    return pattern.format(what=text, why=reason) if reason else text

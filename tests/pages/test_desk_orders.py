@@ -21,6 +21,7 @@ from node.actions.order_book import show_order
 from node.actions.selling import OrderName
 from node.actions.shapes import new_id
 from node.pages.desk_orders import refunded_totals
+from node.pages.visit import Seals
 from protocol.amounts.split import TaxTotal
 from protocol.identity.keys import to_base32
 from tests.pages.desk_site import Community, Visitor, community, publish
@@ -113,6 +114,13 @@ async def test_an_order_is_declined_with_a_reason(spring: Community) -> None:
     shown = await move(keeper, address, "rejection", code="sold_out")
     assert "It is sold out." in shown.text
     assert words_of(shown, address) == set()
+    assert "Nobody gets anything" in shown.text
+    assert '<svg class="split"' not in shown.text
+    buyer = Visitor(spring.client, None, "zh-CN")
+    order_id = address.rsplit("/", maxsplit=1)[-1]
+    mark = Seals(spring.node.vault.transport_seed).mark("order", order_id)
+    told = await buyer.get(f"/o/{order_id}.{mark}")
+    assert "商家已拒绝。已售罄。" in told.text
     assert (await order_of(spring, address)).status == "rejected"
 
 
