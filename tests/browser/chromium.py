@@ -56,6 +56,25 @@ class Page:
         """One call of the protocol in this tab."""
         return await self._browser.call(method, parameters, self._session)
 
+    async def see(self, *, width: int, scheme: str, scale: int = 1) -> None:
+        """Take another size and other colours, in place; `scale` is how many dots a pixel of the page has."""
+        await self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=800,
+            deviceScaleFactor=scale,
+            mobile=width < PHONE_WIDTH_MAX,
+        )
+        await self.call(
+            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+        )
+
+    async def keep_cookies(self, url: str, cookies: dict[str, str]) -> None:
+        """Have these cookies for an address, and no others."""
+        await self.call("Network.clearBrowserCookies")
+        for name, value in cookies.items():
+            await self.call("Network.setCookie", url=url, name=name, value=value)
+
     async def open(self, url: str) -> None:
         """Go to an address and wait until it is loaded."""
         async with self._browser.loaded(self._session):
@@ -177,18 +196,9 @@ class Chromium:
         )
         attached = await self.call("Target.attachToTarget", {"targetId": target["targetId"], "flatten": True})
         page = Page(self, attached["sessionId"])
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             await page.call(f"{domain}.enable")
-        await page.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=800,
-            deviceScaleFactor=1,
-            mobile=width < PHONE_WIDTH_MAX,
-        )
-        await page.call(
-            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
-        )
+        await page.see(width=width, scheme=scheme)
         await page.call("Emulation.setScriptExecutionDisabled", value=not has_script)
         await page.call(
             "Emulation.setUserAgentOverride", userAgent="Mozilla/5.0 Chromium", acceptLanguage=language

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 import pytest
 
 from tests.browser.chromium import Chromium, Page, chromium, chromium_program
-from tests.browser.test_pages_in_chromium import look
+from tests.browser.looking import look
 from tests.pages.browsing import UpProcess, up
 
 pytestmark = pytest.mark.skipif(chromium_program() is None, reason="no Chromium on this machine")
