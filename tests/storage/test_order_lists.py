@@ -1,0 +1,76 @@
+"""Lists of orders: by side, state and time, and quick where a few are open among very many."""
+
+import random
+
+import pytest
+import sqlalchemy as sa
+
+from storage.engine import Store
+from storage.schema.views import orders
+from storage.views.orders import OrderRow, list_orders
+
+SELLER, BUYER, OTHER = b"s" * 32, b"b" * 32, b"o" * 32
+STATUSES = ("placed", "accepted", "fulfilled", "completed", "rejected", "cancelled")
+
+
+def rows(count: int, seed: int) -> list[OrderRow]:
+    """Orders of which hardly any is open, as after a year of trade."""
+    chance = random.Random(seed)
+    return [
+        OrderRow(
+            buyer=chance.choice((BUYER, SELLER)),
+            order_id=number.to_bytes(16, "big"),
+            seller=SELLER if number % 10 else OTHER,
+            status="completed" if number % 50 else chance.choice(STATUSES),
+            cancellation="none",
+            code=None,
+            currency="EUR",
+            total_minor=number,
+            placed_ms=chance.randrange(count),
+            moved_ms=number,
+            respond_by_ms=number,
+            group_id=None,
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("statuses", [(), *((status,) for status in STATUSES), ("placed", "completed")])
+@pytest.mark.parametrize("before_ms", [None, 250])
+def test_a_list_is_what_a_look_at_every_order_finds(
+    store: Store, statuses: tuple[str, ...], before_ms: int | None
+) -> None:
+    """Newest first, of the asked states and side, older than asked, no more than asked."""
+    known = rows(500, seed=7)
+    with store.write() as connection:
+        connection.execute(sa.insert(orders), [row._asdict() for row in known])
+    for side in ("seller", "buyer"):
+        wanted = [
+            row
+            for row in known
+            if getattr(row, side) == SELLER
+            and (not statuses or row.status in statuses)
+            and (before_ms is None or row.placed_ms < before_ms)
+        ]
+        wanted.sort(key=lambda row: (-row.placed_ms, row.order_id))
+        with store.read() as connection:
+            found = list_orders(
+                connection, community=SELLER, side=side, statuses=statuses, limit=20, before_ms=before_ms
+            )
+        assert found == wanted[:20]
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "completed"])
+def test_the_few_open_orders_are_found_without_reading_the_completed_ones(store: Store, status: str) -> None:
+    """SQLite says which index it takes; the desk asks with every look at it."""
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    with store.read() as connection:
+        if connection.dialect.name != "sqlite":
+            pytest.skip("PostgreSQL chooses by what its statistics say of the rows")
+        sa.event.listen(
+            connection, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])), once=True
+        )
+        list_orders(connection, community=SELLER, side="seller", statuses=[status], limit=20)
+        statement, values = asked[0]
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert "open_orders_by_seller (seller=? AND status=?)" in plan[0][3]
