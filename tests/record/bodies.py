@@ -17,6 +17,7 @@ from protocol.amounts.money import CURRENCY_EXPONENTS
 from protocol.amounts.quantity import UNIT_CODES
 from protocol.amounts.split import Policy, Share, TaxTotal
 from protocol.encoding import encode
+from protocol.fields import Text, Title
 from protocol.lanes import KINDS
 from protocol.lanes.kind import CHARTER, LANE_NAMES
 from protocol.limits import AMOUNT_MINOR_MAX, INTEGER_MAX
@@ -95,6 +96,11 @@ _OVERRIDES: dict[tuple[str, str], Strategy] = {
     ),
     ("Policy", "shares"): st.lists(_SHARE, max_size=3, unique_by=lambda share: share["role"]),
 }
+# Tags of a listing's languages: its struct checks them without saying so in its types.
+_STRICTER: dict[tuple[str, str], Any] = {
+    ("ListingPublished", "title"): Title,
+    ("ListingPublished", "text"): Text,
+}
 _SORTED_WORDS = {("MemberAdmitted", "roles"), ("ListingPublished", "fulfilment")}
 
 
@@ -117,7 +123,12 @@ def _field(struct: type[msgspec.Struct], field: inspect.Field) -> Strategy:
         return _sorted_unique(st.sampled_from(_words(field.type)))
     if field.name == "attributes":
         return _ATTRIBUTES
-    return _OVERRIDES[place] if place in _OVERRIDES else _value(field.type)
+    return _OVERRIDES[place] if place in _OVERRIDES else _value(_type_of(struct, field))
+
+
+def _type_of(struct: type[msgspec.Struct], field: inspect.Field) -> inspect.Type:
+    place = (struct.__name__, field.name)
+    return inspect.type_info(_STRICTER[place]) if place in _STRICTER else field.type
 
 
 def _words(info: inspect.Type) -> tuple[Any, ...]:
@@ -185,7 +196,7 @@ def faults_of(struct: type[msgspec.Struct], body: Any) -> Iterator[tuple[str, An
         if field.required:
             yield f"{name} missing", {key: value for key, value in body.items() if key != name}
         if name in body and name != "attributes":
-            for what, wrong in _value_faults(field.type, body[name]):
+            for what, wrong in _value_faults(_type_of(struct, field), body[name]):
                 yield f"{name} {what}", {**body, name: wrong}
 
 

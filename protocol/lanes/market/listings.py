@@ -9,7 +9,15 @@ from msgspec import UNSET, Meta, UnsetType
 from protocol.amounts.money import CURRENCY_EXPONENTS
 from protocol.amounts.quantity import UNIT_CODES
 from protocol.errors import RecordVoid
-from protocol.fields import AmountMinor, Attributes, Hash, ObjectId, Text, Title
+from protocol.fields import (
+    AmountMinor,
+    Attributes,
+    Hash,
+    ObjectId,
+    TextOfListing,
+    TitleOfListing,
+    check_language_tags,
+)
 from protocol.lanes.kind import Change, Entry, Put, Reader, RecordKind, Tables, require
 from protocol.lanes.market.shops import verify_keeper
 from protocol.limits import BASIS_POINTS, IMAGES_MAX, QUANTITY_SCALE_MAX
@@ -58,20 +66,23 @@ class ListingPublished(Body, frozen=True, kw_only=True):
 
     listing_id: ObjectId
     shop_id: ObjectId
-    title: Title
+    title: TitleOfListing
     price: FixedPrice
     unit_code: str
     quantity_scale: Annotated[int, Meta(ge=0, le=QUANTITY_SCALE_MAX)]
     tax: Tax
     availability: Availability
     fulfilment: Annotated[list[Fulfilment], Meta(min_length=1, max_length=4)]
-    text: Text | UnsetType = UNSET
+    text: TextOfListing | UnsetType = UNSET
     images: Annotated[list[Image], Meta(min_length=1, max_length=IMAGES_MAX)] | UnsetType = UNSET
     profile: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9-]{0,47}/[1-9][0-9]{0,3}\Z")] | UnsetType = UNSET
     attributes: Attributes | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        """The unit is one of ours; ways of fulfilment are sorted, each once."""
+        """Languages are language tags; the unit is one of ours; ways of fulfilment are sorted, each once."""
+        check_language_tags(self.title)
+        if self.text is not UNSET:
+            check_language_tags(self.text)
         if self.unit_code not in UNIT_CODES:
             raise ValueError(f"unit code {self.unit_code} is not in the table")
         if tuple(self.fulfilment) not in _SORTED_FULFILMENTS:
