@@ -383,6 +383,8 @@ class Fold:
 
     def _wake(self, position: Position, folded: Folded) -> None:
         """Resume all that waited for `position`, and what waited for them in turn."""
+        if not self._state.may_have("queue"):
+            return  # in most lanes nobody ever waits, and this is asked after every record
         if first_of(self._state, awaiting_queue(position)) is None:
             return
         settled = [position]

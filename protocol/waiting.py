@@ -42,6 +42,9 @@ ARRIVAL_ORDER_TABLES = frozenset({"queue", "queue_link"})
 class State(Reader, Protocol):
     """The state as the fold keeps it: a step reads it, the fold writes it."""
 
+    def may_have(self, table: str) -> bool:
+        """Whether `table` has any row; where it has none the answer may still be yes."""
+
     def put(self, table: str, key: Key, value: msgspec.Struct) -> None:
         """Set one key."""
 

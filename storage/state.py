@@ -63,6 +63,7 @@ class StateStore:
         self._new: dict[_Place, msgspec.Struct | None] = {}
         self._old: dict[_Place, msgspec.Struct | None] = {}
         self._was_bare: dict[tuple[str, int, Key], bool] = {}
+        self._had_rows: dict[str, bool] = {}
         self._put_keys = PutKeys()
         self._put_tables: set[str] = set()
         self._connection: sa.Connection | None = None
@@ -111,6 +112,15 @@ class StateStore:
         if len(self._new) >= self._cache_max:
             self._age()
         return value
+
+    def may_have(self, table: str) -> bool:
+        """Whether the sparse `table` had a row when it was first looked at, or one was put there since."""
+        if table in self._put_tables:
+            return True
+        had_rows = self._had_rows.get(table)
+        if had_rows is None:
+            had_rows = self._had_rows[table] = self._ask(_ANY_ROW, (table,)) is not None
+        return had_rows
 
     def put(self, table: str, key: Key, value: msgspec.Struct) -> None:
         """Set `key` of `table`."""
@@ -166,6 +176,7 @@ class StateStore:
         self._overlay = {}
         self._new, self._old = {}, {}
         self._was_bare.clear()
+        self._had_rows.clear()
         self._put_keys.clear()
         self._put_tables.clear()
 
@@ -246,6 +257,7 @@ def digest(connection: sa.Connection) -> bytes:
 
 _GET = "SELECT value FROM state WHERE table_name = ? AND key = ?"
 _ANY = "SELECT 1 FROM state WHERE table_name = ? AND key >= ? AND key < ? LIMIT 1"
+_ANY_ROW = "SELECT 1 FROM state WHERE table_name = ? LIMIT 1"
 _PUT = (
     "INSERT INTO state (table_name, key, value) VALUES (?, ?, ?)"
     " ON CONFLICT (table_name, key) DO UPDATE SET value = excluded.value"
