@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import BodyPartReader, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from node.errors import NodeError
 from node.locale import CHINESE, ENGLISH
@@ -25,6 +26,7 @@ LANGUAGE_FIELDS = {"zh": CHINESE, "en": ENGLISH}  # how the two fields of one te
 SENDING_SECONDS_MAX = 60
 
 _PART_BYTES = 65_536
+_BROKEN = (ValueError, HttpProcessingError, web.RequestPayloadError)  # what aiohttp says of a body in shreds
 
 
 def language_fields(language: str) -> list[tuple[str, str]]:
@@ -161,7 +163,7 @@ async def _read_fields(request: web.Request) -> dict[str, list[str]]:
         raise NodeError("request_malformed", "the form is not in UTF-8")
     try:
         posted = await request.post()
-    except ValueError as error:
+    except _BROKEN as error:
         raise NodeError("request_malformed", "the form") from error
     except web.HTTPRequestEntityTooLarge as error:
         raise NodeError("request_too_large") from error
@@ -187,7 +189,7 @@ async def _read_parts(request: web.Request) -> tuple[dict[str, list[str]], dict[
                 fields.setdefault(part.name, []).append(content.decode())
             elif content:
                 uploads[part.name] = Upload(part.filename[:200], content)
-    except ValueError as error:
+    except _BROKEN as error:
         raise NodeError("request_malformed", "the form") from error
     return fields, uploads
 
