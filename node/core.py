@@ -18,7 +18,7 @@ from node.writer.transaction import Transaction
 from protocol.identity.genesis import Genesis
 from storage.engine import Store
 from storage.guard import Guard
-from storage.views.reading import StateReader
+from storage.views.reading import MomentReader, StateReader
 
 Answer = TypeVar("Answer")
 
@@ -58,4 +58,4 @@ class Node:
 
     def _read(self, question: Callable[[StateReader], Answer]) -> Answer:
         with self.store.read() as connection:
-            return question(StateReader(connection))
+            return question(MomentReader(connection))

@@ -4,6 +4,7 @@ A commitment moves in the transaction that writes the acceptance, so nothing is 
 of the listing's quantity. A listing without a row here is not counted.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -36,6 +37,12 @@ def stock_of(connection: sa.Connection, listing_key: str) -> Stock | None:
     """Return the stock of a listing, or None where none is counted."""
     row = connection.execute(_FIND, {"listing_key": listing_key}).one_or_none()
     return None if row is None else Stock(*row)
+
+
+def stocks_of(connection: sa.Connection, listing_keys: Sequence[str]) -> dict[str, Stock]:
+    """Return the stocks of many listings at once, by key; those that are not counted are left out."""
+    rows = connection.execute(_FIND_MANY, {"listing_keys": listing_keys})
+    return {key: Stock(on_hand, committed) for key, on_hand, committed in rows}
 
 
 def is_stock_counted(connection: sa.Connection) -> bool:
@@ -85,4 +92,7 @@ def _move(
 
 
 _FIND = sa.select(stock.c.on_hand, stock.c.committed).where(stock.c.listing_key == bindparam("listing_key"))
+_FIND_MANY = sa.select(stock.c.listing_key, stock.c.on_hand, stock.c.committed).where(
+    stock.c.listing_key.in_(bindparam("listing_keys", expanding=True))
+)
 _ANY = sa.select(stock.c.on_hand).limit(1)

@@ -1,5 +1,6 @@
 """Listings: publish, withdraw, show, list, search."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta
@@ -23,7 +24,7 @@ from node.errors import NodeError
 from node.writer.transaction import Transaction
 from protocol.fields import Text, Title
 from protocol.identity.keys import to_base32
-from protocol.lanes.kind import Reference
+from protocol.lanes.kind import Key, Reference
 from protocol.lanes.market.listings import (
     Availability,
     FixedPrice,
@@ -37,7 +38,7 @@ from protocol.lanes.market.listings import (
 from protocol.limits import IMAGES_MAX, QUANTITY_STEPS_MAX
 from storage.blobs import media_type_of
 from storage.search import search
-from storage.stock import Stock, set_on_hand, stock_of
+from storage.stock import Stock, set_on_hand, stock_of, stocks_of
 from storage.views.indexing import listing_text_key, parse_listing_text_key
 from storage.views.reading import StateReader
 
@@ -190,7 +191,7 @@ async def show_listing(node: Node, request: ListingPlace) -> ListingAnswer:
         listing = read.get("listing", key)
         if listing is None:
             raise NodeError("not_found", "no such listing here")
-        return listing_answer(read, community, key[1], listing)
+        return _answers(read, [(key, listing)])[0]
 
     return await node.read(question)
 
@@ -203,9 +204,7 @@ async def list_listings(node: Node, request: ListingsQuery) -> ListingsAnswer:
 
     def question(read: StateReader) -> ListingsAnswer:
         rows = read.scan("listing", (community, lane), length=3, limit=request.limit, after=after)
-        return ListingsAnswer(
-            listings=[listing_answer(read, community, lane, listing) for _, listing in rows]
-        )
+        return ListingsAnswer(listings=_answers(read, list(rows)))
 
     return await node.read(question)
 
@@ -217,10 +216,8 @@ async def search_listings(node: Node, request: SearchQuery) -> ListingsAnswer:
     def question(read: StateReader) -> ListingsAnswer:
         found = search(read.connection, request.words, lane, limit=request.limit, offset=request.offset)
         keys = [parse_listing_text_key(key) for key in found]
-        rows = [(key, read.get("listing", key)) for key in keys]
-        return ListingsAnswer(
-            listings=[listing_answer(read, key[0], key[1], row) for key, row in rows if row is not None]
-        )
+        rows = zip(keys, read.get_all("listing", keys), strict=True)
+        return ListingsAnswer(listings=_answers(read, [row for row in rows if row[1] is not None]))
 
     return await node.read(question)
 
@@ -262,12 +259,23 @@ def _verify_unchanged(
         raise NodeError("listing_changed")
 
 
-def listing_answer(read: StateReader, community: bytes, lane: str, listing: Listing) -> ListingAnswer:
-    """Return a listing as people see it: with the names of shop and community."""
+def _answers(read: StateReader, rows: Sequence[tuple[Key, Listing]]) -> list[ListingAnswer]:
+    """Return listings as people see them; the key of each begins with community and lane."""
+    keys = [listing_text_key(key[0], key[1], listing.published.listing_id) for key, listing in rows]  # type: ignore[arg-type]  # as put
+    stocks = stocks_of(read.connection, keys)
+    return [
+        _answer(read, key[0], key[1], listing, stocks.get(text_key))  # type: ignore[arg-type]  # as put
+        for text_key, (key, listing) in zip(keys, rows, strict=True)
+    ]
+
+
+def _answer(
+    read: StateReader, community: bytes, lane: str, listing: Listing, stock: Stock | None
+) -> ListingAnswer:
+    """Return a listing with the names of shop and community."""
     body = listing.published
     shop = read.get("shop", (community, lane, body.shop_id))
     genesis = read.get("community", (community,)).genesis
-    stock = stock_of(read.connection, listing_text_key(community, lane, body.listing_id))
     return ListingAnswer(
         community=to_base32(community),
         community_name=genesis.name,

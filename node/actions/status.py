@@ -20,7 +20,9 @@ from storage.views.search_queue import queued_count
 
 
 class StatusQuery(Request, frozen=True, kw_only=True):
-    """Nothing to say."""
+    """Whether to count the listings as well, which takes long where there are many."""
+
+    counts_listings: bool = True
 
 
 class LaneStatus(Answer, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     writing: str
     lanes: list[LaneStatus]
     orders: dict[str, int]
-    listings: int
+    listings: int | None
     unsigned: int
     pending: int
     awaited: int
@@ -90,7 +92,7 @@ async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
             writing="yes" if refusal is None else refusal.code,
             lanes=_lanes(read),
             orders=orders,
-            listings=read.count("listing", length=3),
+            listings=read.count("listing", length=3) if request.counts_listings else None,
             unsigned=_unsigned(read, node.community),
             pending=read.count("pending", length=4),
             awaited=read.count("awaited", (node.community,), length=5),

@@ -37,6 +37,7 @@ from storage.errors import StorageError
 
 ORDERS_PAGE = 50
 DESK_LISTINGS = 12
+DESK_ORDERS = 12  # of each group: about what a phone scrolls through, the rest is under all orders
 STATUSES = ("placed", "accepted", "fulfilled", "completed", "rejected", "cancelled")
 REJECTION_CODES = ("sold_out", "closed", "cannot_deliver", "price_mistake", "by_seller")
 REFUND_CODES = ("damaged", "missing", "price_mistake", "by_seller")
@@ -69,7 +70,7 @@ class DueOrder:
 
 async def show_whole_desk(asked: Asked) -> Page:
     """Show what needs a word of ours, then our listings."""
-    desk = await show_desk(asked.node, DeskQuery())
+    desk = await show_desk(asked.node, DeskQuery(limit=DESK_ORDERS))
     shops = (await list_shops(asked.node, ShopsQuery())).shops
     sectors = list(dict.fromkeys(shop.sector for shop in shops))
     listings: list[ListingAnswer] = []

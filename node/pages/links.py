@@ -2,6 +2,7 @@
 
 import io
 import ipaddress
+from functools import lru_cache
 
 import segno
 from markupsafe import Markup
@@ -9,6 +10,8 @@ from markupsafe import Markup
 from node.operations.lifecycle import running_node
 from node.pages.site import Asked
 from node.pages.visit import is_secure
+
+_CODES_KEPT_MAX = 256  # each 3 kB; drawing one takes longer than all the rest of an order's page
 
 
 def link_base(asked: Asked) -> str:
@@ -22,6 +25,7 @@ def link_base(asked: Asked) -> str:
     )
 
 
+@lru_cache(_CODES_KEPT_MAX)
 def draw_qr(text: str) -> Markup:
     """Return a QR code as an SVG without style attributes, dark on light in dark mode too."""
     out = io.BytesIO()

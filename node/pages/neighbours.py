@@ -135,7 +135,7 @@ async def _page(asked: Asked, form: Form, faults: dict[str, str]) -> Page:
         "own_address": found.own_address if is_steward else "",
         "address": form["address"],
         "faults": faults,
-        "status": await show_status(asked.node, StatusQuery()) if is_member else None,
+        "status": await show_status(asked.node, StatusQuery(counts_listings=False)) if is_member else None,
         "refusal": _refusal(asked.node, visit.language),
         "bytes_of": partial(say_bytes, language=visit.language),
         "duration": partial(say_duration, language=visit.language),

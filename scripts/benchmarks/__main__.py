@@ -12,7 +12,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import appends, audit, backfill, core, idle, year
+from benchmarks import appends, audit, backfill, core, idle, pages, year
 from benchmarks.measuring import Bench, Figure
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +20,7 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "backfill": backfill.figures,
     "appends": appends.figures,
     "idle": idle.figures,
+    "pages": pages.figures,
     "year": year.figures,
     "audit": audit.figures,
     "core": core.figures,

@@ -73,9 +73,10 @@ def search(
     if not wanted:
         return []
     scope = _scope(sector, community)
-    titles = _candidates(connection, scope, wanted, only_titles=True)
-    enough = len(titles) >= offset + limit
-    others = {} if enough else _candidates(connection, scope, wanted, only_titles=False)
+    last = offset + limit
+    titles = _candidates(connection, scope, wanted, last, only_titles=True)
+    enough = len(titles) >= last
+    others = {} if enough else _candidates(connection, scope, wanted, last + len(titles), only_titles=False)
     ranked = sorted((key not in titles, -time_ms, key) for key, time_ms in {**others, **titles}.items())
     return [key for _, _, key in ranked[offset : offset + limit]]
 
@@ -204,21 +205,23 @@ def _bounded(found: set[str], count_max: int) -> list[str]:
 
 
 def _candidates(
-    connection: sa.Connection, scope: list[str], wanted: list[str], *, only_titles: bool
+    connection: sa.Connection, scope: list[str], wanted: list[str], best: int, *, only_titles: bool
 ) -> dict[str, int]:
-    """Key and time of the newest documents with all these terms."""
+    """Key and time of the `best` newest of the documents with all these terms."""
     groups = [[term] for term in scope]
     groups += [
         ["t" + term] if only_titles or is_character(term) else ["t" + term, "b" + term] for term in wanted
     ]
     if connection.dialect.name == "sqlite":
         expression = " AND ".join("(" + _quoted(group, '"', " OR ") + ")" for group in groups)
-        rows = connection.execute(_FIND_SQLITE, {"query": expression, "limit": CANDIDATES_MAX}).all()
+        asked = {"query": expression, "limit": CANDIDATES_MAX, "best": best}
+        rows = connection.execute(_FIND_SQLITE, asked).all()
     else:
         expression = " & ".join("(" + _quoted(group, "'", " | ") + ")" for group in groups)
         # The planner does not count what unpacking long term lists costs, and would read them all.
         connection.execute(_SET_SCANS, {"scans": "off"})
-        rows = connection.execute(_FIND_POSTGRES, {"query": expression, "limit": CANDIDATES_MAX}).all()
+        asked = {"query": expression, "limit": CANDIDATES_MAX, "best": best}
+        rows = connection.execute(_FIND_POSTGRES, asked).all()
         connection.execute(_SET_SCANS, {"scans": "on"})
     return {row.document_key: row.time_ms for row in rows}
 
@@ -243,13 +246,15 @@ _TAKE_NUMBERS = (
 )
 _SET_SCANS = sa.text("SELECT set_config('enable_seqscan', :scans, true)")
 _FIND_SQLITE = sa.text(
-    "SELECT document_key, time_ms FROM search_terms"
+    "SELECT document_key, time_ms FROM (SELECT document_key, time_ms FROM search_terms"
     " JOIN search_documents ON document_number = search_terms.rowid"
-    " WHERE search_terms MATCH :query ORDER BY search_terms.rowid DESC LIMIT :limit"
+    " WHERE search_terms MATCH :query ORDER BY search_terms.rowid DESC LIMIT :limit)"
+    " ORDER BY time_ms DESC, document_key LIMIT :best"
 )
 _FIND_POSTGRES = sa.text(  # materialized, or the planner walks all documents backwards for a rare word
     "WITH found AS MATERIALIZED"
     " (SELECT document_number FROM search_terms WHERE terms @@ CAST(:query AS tsquery))"
     " SELECT document_key, time_ms FROM search_documents WHERE document_number IN"
     " (SELECT document_number FROM found ORDER BY document_number DESC LIMIT :limit)"
+    ' ORDER BY time_ms DESC, document_key COLLATE "C" LIMIT :best'
 )

@@ -3,7 +3,7 @@
 Keys are canonical arrays, so all keys of one length that begin alike lie side by side.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from protocol.lanes.kind import Key, Position
 from storage.schema.views import state
 
 _KEY_BYTES_MAX = 1_024
+_REMEMBERED_MAX = 512  # a page names the same shops and communities over and over
 _FIXED_ARRAY = 0x90
 _DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in TABLES.items()}
 
@@ -31,6 +32,14 @@ class StateReader:
         """Return the struct at `key`, or None."""
         found = self.connection.execute(_ONE, {"table": table, "key": encode(key)}).scalar()
         return None if found is None else _DECODERS[table].decode(found)
+
+    def get_all(self, table: str, keys: Sequence[Key]) -> list[Any]:
+        """Return the structs at many keys at once, None where there is none."""
+        raw_keys = [encode(key) for key in keys]
+        rows = self.connection.execute(_MANY, {"table": table, "keys": raw_keys})
+        found = {row.key: row.value for row in rows}
+        decode_value = _DECODERS[table].decode
+        return [decode_value(found[key]) if key in found else None for key in raw_keys]
 
     def is_settled(self, position: Position) -> bool:
         """Whether the entry at `position` is folded and not pending."""
@@ -62,8 +71,30 @@ class StateReader:
         return self.connection.execute(_COUNT, place).scalar_one()
 
 
+class MomentReader(StateReader):
+    """Answers one question: what was got once is not looked up again, for the moment stays the same."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        """Take a connection in a transaction that sees one moment."""
+        super().__init__(connection)
+        self._got: dict[tuple[str, Key], Any] = {}
+
+    def get(self, table: str, key: Key) -> Any:
+        """Return the struct at `key`, or None."""
+        place = (table, key)
+        if place in self._got:
+            return self._got[place]
+        found = super().get(table, key)
+        if len(self._got) < _REMEMBERED_MAX:
+            self._got[place] = found
+        return found
+
+
 _ONE = sa.select(state.c.value).where(
     state.c.table_name == bindparam("table"), state.c.key == bindparam("key")
+)
+_MANY = sa.select(state.c.key, state.c.value).where(
+    state.c.table_name == bindparam("table"), state.c.key.in_(bindparam("keys", expanding=True))
 )
 _IN_RANGE = (
     state.c.table_name == bindparam("table"),
