@@ -35,12 +35,14 @@ from node.pages.forms import Form, FormRefused
 from node.pages.measures import say_bytes, say_duration, say_lane
 from node.pages.network_map import MapWords, OnMap, draw_network
 from node.pages.site import Asked, PageRoute
+from protocol.errors import ProtocolError
 
 ADDRESS_CHARACTERS_MAX = 255
 _ID_CHARACTERS_SHOWN = 8
 
 CardState = Literal["in_step", "catching_up", "away", "silent", "found", "heard", "blocked"]
 _ORDER: tuple[CardState, ...] = ("in_step", "catching_up", "away", "silent", "found", "heard", "blocked")
+_DONE_ALREADY = ("peer_vouched_already", "peer_not_vouched")
 _SAID = ("followed", "unfollowed", "vouched", "dismissed", "blocked", "added")
 
 Deed = Callable[[Node, PeerName], Awaitable[object]]
@@ -101,8 +103,17 @@ async def do_deed(asked: Asked) -> GoTo:
     if deed is None:
         raise NodeError("not_found", asked.path["deed"][:40])
     act, said = deed
-    await act(asked.node, PeerName(community=asked.path["community"]))
+    await do_once(act, asked.node, PeerName(community=asked.path["community"]))
     return GoTo(f"/neighbours?said={said}#c-{asked.path['community']}")
+
+
+async def do_once(act: Deed, node: Node, name: PeerName) -> None:
+    """Do something to a community; what a second click or another steward finds done already is done."""
+    try:
+        await act(node, name)
+    except ProtocolError as error:
+        if error.code not in _DONE_ALREADY:
+            raise
 
 
 async def _add(node: Node, address: str, form: Form) -> None:

@@ -41,6 +41,7 @@ from node.pages.accounts import session_cookie, user_agent
 from node.pages.answering import GoTo, Page
 from node.pages.forms import Form, FormRefused, first_field
 from node.pages.founding import FOUNDER_COOKIE, FOUNDER_SECONDS, Founder
+from node.pages.neighbours import do_once
 from node.pages.site import Asked, PageRoute
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import SECTORS
@@ -236,7 +237,7 @@ async def take_neighbour(asked: Asked) -> GoTo:
             raise NodeError("community_unknown")
         await add_peer(asked.node, PeerAddress(address=address, community=community))
     if asked.form["how"] == "vouch":
-        await vouch_peer(asked.node, PeerName(community=community))
+        await do_once(vouch_peer, asked.node, PeerName(community=community))
     return GoTo("/welcome/neighbours")
 
 

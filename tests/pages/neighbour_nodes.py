@@ -25,6 +25,7 @@ from node.pages.language import LANGUAGE_PAGES
 from node.pages.neighbours import NEIGHBOUR_PAGES
 from node.pages.site import Site
 from node.pages.visit import SESSION_COOKIE
+from node.pages.welcome import welcome_pages
 from node.peering import NodePeering
 from node.vault import found_community, open_vault
 from node.writer.clock import system_clock
@@ -117,8 +118,8 @@ class Community:
 
 
 @asynccontextmanager
-async def opened_community(folder: Path, name: str) -> AsyncIterator[Community]:
-    """Found a community and run its node with federation and the pages of the neighbours' room."""
+async def opened_community(folder: Path, name: str, *, mdns: bool = False) -> AsyncIterator[Community]:
+    """Found a community and run its node with federation, the neighbours' pages and the first run's."""
     found_community(
         folder,
         name={"en": name},
@@ -127,7 +128,7 @@ async def opened_community(folder: Path, name: str) -> AsyncIterator[Community]:
         now_ms=system_clock(),
         keep_kit=lambda kit: None,
     )
-    flags = {"folder": str(folder), "mdns": "false"}
+    flags = {"folder": str(folder), "mdns": str(mdns).lower()}
     settings = read_sources(flags=flags, environment={}).settings()
     vault = open_vault(folder)
     loop, heard = asyncio.get_running_loop(), asyncio.Event()
@@ -145,8 +146,8 @@ async def opened_community(folder: Path, name: str) -> AsyncIterator[Community]:
     async with opened_node(settings, vault, on_advance=tell) as node:
         http, peers = listen(Listen(LOOPBACK, 0)), listen(Listen(LOOPBACK, 0))
         app = web.Application()
-        site = Site(node, (*AUDITING_PAGES, *NEIGHBOUR_PAGES, *LANGUAGE_PAGES), default_language="en")
-        site.add_to(app)
+        pages = (*AUDITING_PAGES, *NEIGHBOUR_PAGES, *LANGUAGE_PAGES, *welcome_pages(None))
+        Site(node, pages, default_language="en").add_to(app)
         server = HttpServer(app, http.socket)
         await server.start()
         federation = Federation(

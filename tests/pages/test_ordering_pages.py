@@ -163,6 +163,17 @@ def test_an_order_at_a_price_that_has_changed_or_ended_is_not_placed(shop: Shop)
     assert len(shop.orders()) == before
 
 
+def test_an_order_for_what_is_sold_out_meanwhile_is_refused_in_words(shop: Shop) -> None:
+    """The page has no form any more; why the order was not placed stands there all the same."""
+    browser, page = Browser(), shop.publish("Brush")
+    form = next(form for form in browser.get(page).forms if form.action.endswith("/order"))
+    shop.publish("Brush", listing_id=page.rsplit("/", 1)[1], availability="out_of_stock")
+    before = len(shop.orders())
+    seen = browser.post(f"{page}/order", {**form.fields, **TYPED, "fulfilment": "pickup"})
+    assert (seen.status, 'role="alert"' in seen.text, "Sold out" in seen.text) == (409, True, True), seen.text
+    assert len(shop.orders()) == before
+
+
 @pytest.mark.parametrize("foreign", ["no key", "another browser's key", "another origin"])
 def test_a_form_from_elsewhere_is_refused(shop: Shop, foreign: str) -> None:
     """Neither a page of another site nor another browser can order for somebody."""
