@@ -69,16 +69,18 @@ async def show_own_order(asked: Asked) -> Page:
 
 
 async def cancel_own_order(asked: Asked) -> GoTo:
-    """Ask the shop to be released from an order."""
+    """Ask the shop to be released from an order; a second click finds that it was asked, or done."""
     order = await _order_of_link(asked)
-    await request_cancellation(asked.node, CancellationDraft(order_id=order.order_id))
+    if order.status != "cancelled" and not has_wish(order):
+        await request_cancellation(asked.node, CancellationDraft(order_id=order.order_id))
     return GoTo(order_link(asked, order.order_id))
 
 
 async def receive_own_order(asked: Asked) -> GoTo:
-    """Say that the order has arrived."""
+    """Say that the order has arrived; a second click finds that it was said."""
     order = await _order_of_link(asked)
-    await confirm_receipt(asked.node, OwnOrderName(order_id=order.order_id))
+    if order.status != "completed" and "order.received" not in order.waiting:
+        await confirm_receipt(asked.node, OwnOrderName(order_id=order.order_id))
     return GoTo(order_link(asked, order.order_id))
 
 

@@ -24,6 +24,7 @@ from node.pages.desk_orders import refunded_totals
 from node.pages.visit import Seals
 from protocol.amounts.split import TaxTotal
 from protocol.identity.keys import to_base32
+from protocol.lanes.kind import TRADE
 from tests.pages.desk_site import Community, Visitor, community, publish
 
 
@@ -180,6 +181,37 @@ async def test_a_move_that_is_sent_twice_is_made_once(spring: Community) -> None
     for status in (200, 422):
         assert (await mei.send(refund, f"{address}/refund", amount="10")).status == status
     assert (await order_of(spring, address)).total_minor == 9_700
+
+
+async def test_a_buyers_word_that_is_sent_twice_is_said_once(spring: Community) -> None:
+    """The second click on cancelling, or on the receipt, shows the order again and writes nothing."""
+
+    async def trade() -> object:
+        return await spring.node.read(lambda read: read.get("lane_clock", (spring.node.community, TRADE)))
+
+    keeper, buyer = await spring.person("Mei"), Visitor(spring.client, None)
+    listing = (await publish(keeper)).path
+    for word, answer in (("cancellation", "cancellation"), ("receipt", "")):
+        address = await spring.order(listing)
+        order_id = address.rsplit("/", maxsplit=1)[-1]
+        link = f"/o/{order_id}.{Seals(spring.node.vault.transport_seed).mark('order', order_id)}"
+        if word == "receipt":
+            await move(keeper, address, "acceptance")
+            await move(keeper, address, "fulfilment")
+        page = await buyer.get(link)
+        assert (await buyer.send(page, f"{link}/{word}")).path == link
+        said = await trade()
+        assert (await buyer.send(page, f"{link}/{word}")).status == 200
+        assert await trade() == said
+        if answer:
+            await move(keeper, address, answer)
+        else:
+            await spring.do_chores()
+        ended = await trade()
+        assert ended != said
+        late = await buyer.send(page, f"{link}/{word}")
+        assert (late.status, late.path) == (200, link)
+        assert await trade() == ended
 
 
 async def test_what_is_not_in_stock_is_not_accepted_and_the_page_says_so(spring: Community) -> None:

@@ -5,9 +5,14 @@ import re
 import sqlite3
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from html import escape
 from pathlib import Path
+
+import pytest
 
 from node.actions.shapes import is_id
 from node.files import KIT_FILE
@@ -114,6 +119,23 @@ def test_what_cannot_be_founded_is_said_at_its_field_and_kept(tmp_path):
         assert "Mill &amp; &lt;b&gt;Pond" in refused.text
         for name in ("x" * 5_000, "bell \x07", "\u202e"):
             assert browser.send(refused.form(), name_en=name, currency="EUR").status == 422
+        assert not has_vault(process.folder)
+
+
+def test_naughty_names_are_refused_or_shown_as_text_before_there_is_a_community(tmp_path, shared_data):
+    """The very first form, too: with a currency that is none, nothing is founded, and every answer is a page."""
+    lines = shared_data("hostile/blns.txt").read_text(encoding="utf-8").split("\n")
+    with waiting_node(tmp_path / "node") as (process, link):
+        for text in filter(None, lines):
+            fields = {"name_en": text, "name_zh": text, "currency": text}
+            seen = Browser().once("POST", f"{link}/community", fields, {})
+            assert (seen.status, "<h1>" in seen.text) == (422, True), text
+            assert escape(text) == text or len(text) < 4 or text not in seen.text, text
+        broken = urllib.request.Request(f"{link}/community", b"name_en=\xff", method="POST")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(broken, timeout=30)
+        assert refused.value.code == 400
+        refused.value.close()
         assert not has_vault(process.folder)
 
 
