@@ -37,25 +37,23 @@ async def look(page: Page, name: str) -> None:
     assert problems == [], f"{name}: {json.dumps(problems, indent=1)}"
 
 
-async def look_closely(page: Page, name: str) -> list[str]:
-    """Look at a page in place with all eyes, all that is folded opened; return what is wrong."""
-    problems = []
-    await page.see(width=PHONE, scheme="light")
+async def look_closely(page: Page, name: str, *, phone_scheme: str, desktop_scheme: str) -> list[str]:
+    """Look at a page in place with several eyes, all that is folded opened; return what is wrong."""
     if SCREENSHOTS:
-        await _keep(page, f"{name}-phone-light")
-    await page.say(_OPEN_ALL)
-    problems += _said("phone, light", [*await _shape(page), *await _ask_axe(page)])
-    await page.see(width=PHONE, scheme="dark")
-    problems += _said("phone, dark", await _ask_axe(page, CHANGING_RULES))
-    await page.see(width=DESKTOP, scheme="dark")
-    problems += _said("desktop, dark", [*await _shape(page), *await _ask_axe(page, CHANGING_RULES)])
-    if SCREENSHOTS:
+        await page.see(width=DESKTOP, scheme="dark")
         await _keep(page, f"{name}-desktop-dark")
-    await page.see(width=DESKTOP, scheme="light")
-    problems += _said("desktop, light", await _ask_axe(page, CHANGING_RULES))
-    await page.see(width=ZOOMED, scheme="light", scale=2)
+        await page.see(width=PHONE, scheme="light")
+        await _keep(page, f"{name}-phone-light")
+    problems = []
+    await page.see(width=PHONE, scheme=phone_scheme)
+    await page.say(_OPEN_ALL)
+    problems += _said(f"phone, {phone_scheme}", [*await _shape(page), *await _ask_axe(page)])
+    await page.see(width=DESKTOP, scheme=desktop_scheme)
+    changed = [*await _shape(page), *await _ask_axe(page, CHANGING_RULES)]
+    problems += _said(f"desktop, {desktop_scheme}", changed)
+    await page.see(width=ZOOMED, scheme=desktop_scheme, scale=2)
     problems += _said("zoomed to 200 %", await _shape(page))
-    await page.see(width=DESKTOP, scheme="light")
+    await page.see(width=DESKTOP, scheme=desktop_scheme)
     await page.say("document.documentElement.style.fontSize = '200%'")
     problems += _said("letters of 200 %", await _shape(page))
     return [f"{name}, {problem}" for problem in problems]

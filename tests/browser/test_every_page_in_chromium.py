@@ -4,6 +4,7 @@ An address of the route table that no look of `looks.LOOKS` leads to makes the t
 that none of them shows.
 """
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from node.files import KIT_FILE
 from node.pages.rendering import FOLDER, Rendering
 from node.pages.visit import LANGUAGE_COOKIE, SESSION_COOKIE
-from tests.browser.chromium import Page, chromium, chromium_program
+from tests.browser.chromium import Chromium, Page, chromium, chromium_program
 from tests.browser.looking import look_closely
 from tests.browser.looks import LOOKS, LOOKS_AT_RUINS, NO_PAGES, Look
 from tests.browser.whole_site import WholeSite, audit, break_audits, whole_site
@@ -21,6 +22,10 @@ from tests.browser.whole_site import WholeSite, audit, break_audits, whole_site
 pytestmark = pytest.mark.skipif(chromium_program() is None, reason="no Chromium on this machine")
 
 LANGUAGES = ("en", "zh-Hans")
+SCHEMES = {  # each size in both, between the two languages
+    "en": {"phone_scheme": "light", "desktop_scheme": "dark"},
+    "zh-Hans": {"phone_scheme": "dark", "desktop_scheme": "light"},
+}
 
 
 @pytest.fixture
@@ -40,13 +45,11 @@ def templates_shown(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 async def test_every_page_suits_all_eyes(tmp_path: Path, templates_shown: set[str]) -> None:
     """axe-core finds nothing, nothing scrolls sideways, no script fails; and no page was left out."""
     async with whole_site(tmp_path) as site, chromium() as browser:
-        page = await browser.page()
-        problems = await _tour(page, site, LOOKS)
+        problems = await _tours(browser, site, LOOKS)
         (tmp_path / "spring" / KIT_FILE).unlink()
         break_audits(site.node)
         await audit(site.node, site.own)
-        problems += await _tour(page, site, LOOKS_AT_RUINS)
-        await page.open("about:blank")
+        problems += await _tours(browser, site, LOOKS_AT_RUINS)
         assert problems + browser.complaints == []
         assert site.routes - site.addresses_answered == set(NO_PAGES)
     whole = {
@@ -55,15 +58,21 @@ async def test_every_page_suits_all_eyes(tmp_path: Path, templates_shown: set[st
     assert whole - templates_shown == set()
 
 
-async def _tour(page: Page, site: WholeSite, looks: tuple[Look, ...]) -> list[str]:
+async def _tours(browser: Chromium, site: WholeSite, looks: tuple[Look, ...]) -> list[str]:
+    """Look at all in every language, each in a tab of its own."""
+    tours = [_tour(await browser.page(), site, looks, language) for language in LANGUAGES]
+    return [problem for problems in await asyncio.gather(*tours) for problem in problems]
+
+
+async def _tour(page: Page, site: WholeSite, looks: tuple[Look, ...], language: str) -> list[str]:
     problems = []
-    for language in LANGUAGES:
-        for one in looks:
-            session = {SESSION_COOKIE: site.sessions[one.who]} if one.who else {}
-            await page.keep_cookies(site.url, {LANGUAGE_COOKIE: language, **session})
-            await page.open(one.url(site))
-            if one.then is not None:
-                await one.then(page)
-            assert await page.say("document.documentElement.lang") == language, one.name
-            problems += await look_closely(page, f"{one.name}-{language}")
+    for one in looks:
+        session = {SESSION_COOKIE: site.sessions[one.who]} if one.who else {}
+        await page.keep_cookies(site.url, {LANGUAGE_COOKIE: language, **session})
+        await page.open(one.url(site))
+        if one.then is not None:
+            await one.then(page)
+        assert await page.say("document.documentElement.lang") == language, one.name
+        problems += await look_closely(page, f"{one.name}-{language}", **SCHEMES[language])
+    await page.open("about:blank")
     return problems

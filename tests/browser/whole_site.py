@@ -32,7 +32,14 @@ from node.actions.buying import (
 from node.actions.listings import ListingDraft, ListingPlace, publish_listing, withdraw_listing
 from node.actions.order_book import OrderAnswer, show_order
 from node.actions.peers import PeerAddress, PeerName, add_peer
-from node.actions.people import LoginLinkDraft, PersonDraft, admit_person, make_login_link
+from node.actions.people import (
+    LoginLinkDraft,
+    PersonDraft,
+    PersonOrderName,
+    admit_person,
+    make_login_link,
+    note_order_of_person,
+)
 from node.actions.photos import PhotoDraft, add_photo
 from node.actions.policies import DEFAULT_POLICY, PolicyDraft, adopt_policy
 from node.actions.selling import (
@@ -275,6 +282,8 @@ async def _place_orders(site: WholeSite) -> None:
         line = LineDraft(sector="pets", listing_id=site.listings["photo"], steps=25)
         placed = await place_order(site.node, OrderDraft(seller=site.own, lines=[line], details=details))
         name = OrderName(buyer=placed.buyer, order_id=placed.order_id)
+        noted = PersonOrderName(person_id=site.links["member"], order_id=placed.order_id)
+        await note_order_of_person(site.node, noted)
         for deed in deeds:
             await deed(site.node, name)
         site.orders[state] = f"/desk/orders/{placed.buyer}/{placed.order_id}"
