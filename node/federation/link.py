@@ -1,7 +1,8 @@
 """One connection: moves messages between a WebSocket and its session machine (PROTOCOL.md section 17).
 
-Three tasks a link: one reads and handles, one writes what waits, one answers requests, one at a time, so that a
-slow reader holds one answer in memory and nobody else up. Everything that waits is bounded.
+Four tasks a link: one reads and handles, one writes what waits, one looks up answers, in order and one at a time,
+and one sends them. While an answer is sent the next one is looked up, and no more: a slow reader holds two answers
+in memory, and nobody else up. Everything that waits is bounded.
 
     link = Link(hub, websocket, session)
     end = await link.run()
@@ -41,6 +42,7 @@ MESSAGE_BYTES_MAX = (
 OUTBOX_BYTES_MAX = 4 * 1_048_576
 SEND_SECONDS = 30.0
 FAREWELL_SECONDS = 1.0
+_ANSWERS_HELD = 2
 _NO_FRAME = b"\xc1"  # a byte that MessagePack never uses stands for a text message
 
 
@@ -73,6 +75,8 @@ class Link:
         self._outbox_bytes = 0
         self._has_outgoing = asyncio.Event()
         self._requests: asyncio.Queue[Request] = asyncio.Queue(REQUESTS_MAX)
+        self._answers: asyncio.Queue[bytes] = asyncio.Queue()
+        self._answer_room = asyncio.Semaphore(_ANSWERS_HELD)
         self._alarm: asyncio.Timeout | None = None
         self._wake_seconds: float | None = None
 
@@ -81,11 +85,12 @@ class Link:
         try:
             async with asyncio.TaskGroup() as tasks:
                 writing = tasks.create_task(self._write())
-                serving = tasks.create_task(self._serve())
+                serving = [tasks.create_task(each) for each in (self._serve(), self._send_answers())]
                 try:
                     await self._converse()
                 finally:
-                    serving.cancel()
+                    for task in serving:
+                        task.cancel()
                     self._has_outgoing.set()
                     await asyncio.wait([writing], timeout=FAREWELL_SECONDS)
                     writing.cancel()
@@ -169,10 +174,17 @@ class Link:
             self._tell(ConnectionLost())
 
     async def _serve(self) -> None:
+        """Look up answers while there is room for one more."""
+        while True:
+            await self._answer_room.acquire()
+            request = await self._requests.get()
+            self._answers.put_nowait(encode_frame(await self._hub.answer(self, request)))
+
+    async def _send_answers(self) -> None:
         try:
             while True:
-                request = await self._requests.get()
-                await self._send_now(encode_frame(await self._hub.answer(self, request)))
+                await self._send_now(await self._answers.get())
+                self._answer_room.release()
         except (OSError, TimeoutError):
             self._tell(ConnectionLost())
 

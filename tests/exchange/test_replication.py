@@ -34,7 +34,14 @@ from protocol.exchange.replication_events import (
     WishesChanged,
     Woken,
 )
-from protocol.limits import FETCHES_MAX, POLL_MS, REQUEST_MS, REQUESTS_MAX, REQUESTS_QUEUED_MAX
+from protocol.limits import (
+    FETCH_BUNDLES_MAX,
+    FETCHES_MAX,
+    POLL_MS,
+    REQUEST_MS,
+    REQUESTS_MAX,
+    REQUESTS_QUEUED_MAX,
+)
 from tests.exchange.memory_store import MemoryStore, sign_head
 from tests.exchange.simnet import SimNet
 from tests.exchange.villages import (
@@ -133,19 +140,20 @@ def test_a_lane_for_peers_is_not_shown_to_others() -> None:
 @pytest.mark.parametrize("kills", range(1, 6))
 def test_a_node_that_is_killed_again_and_again_comes_home(kills: int) -> None:
     """Each life goes on where the last one was cut off; no entry that was stored is asked for twice."""
+    bundles = 7 * FETCH_BUNDLES_MAX
     net = make_net(A, B, delay_ms=(20, 20))
-    net.append(A, FOOD, entries(256 * 120))
+    net.append(A, FOOD, entries(256 * bundles))
     for _ in range(kills):
         net.connect(A, B)
         net.run(150)
         net.restart(B)
-    assert 0 < len(held(net, B, FOOD).entries) < 256 * 120
+    assert 0 < len(held(net, B, FOOD).entries) < 256 * bundles
     assert adopted_size(net, B, FOOD) == 0
     net.connect(A, B)
     net.run(10_000)
     assert agree(net, A, B)
     wanted = [frame.bundle for frame in frames_sent(net, EntriesGet) if isinstance(frame, EntriesGet)]
-    assert len(wanted) <= 120 + kills * 17
+    assert len(wanted) <= bundles + kills * (FETCH_BUNDLES_MAX + 1)
 
 
 def lie_about(frame_type: type[Frame]) -> Callable[[Frame], list[Frame]]:
