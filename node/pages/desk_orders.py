@@ -37,7 +37,7 @@ from storage.errors import StorageError
 
 ORDERS_PAGE = 50
 DESK_LISTINGS = 12
-DESK_ORDERS = 12  # of each group: about what a phone scrolls through, the rest is under all orders
+DESK_ORDERS = 6  # of each group: a phone scrolls through no more; the rest moves up, and is under all orders
 STATUSES = ("placed", "accepted", "fulfilled", "completed", "rejected", "cancelled")
 REJECTION_CODES = ("sold_out", "closed", "cannot_deliver", "price_mistake", "by_seller")
 REFUND_CODES = ("damaged", "missing", "price_mistake", "by_seller")
