@@ -235,3 +235,17 @@ def test_what_a_price_gives_to_whom_stands_on_its_page(shop: Shop) -> None:
     assert "€2.50" in seen.text
     assert '<svg class="split" role="img"' in seen.text
     assert "Saturdays at the pier" in seen.text
+
+
+def test_who_asked_to_cancel_an_accepted_order_sees_that_the_shop_answers(shop: Shop) -> None:
+    """The page says so at once, before the shop has taken it up, and does not ask a second time."""
+    browser = Browser()
+    seen = order(browser, shop.publish("Litter"))
+    placed = shop.orders()[0]
+    place = f"/orders/{placed['buyer']}/{placed['order_id']}"
+    shop.call("POST", f"{place}/acceptance", {})
+    shown = browser.get(seen.url)
+    shown = browser.send(shown.form(f"{shown.path}/cancellation"))
+    assert "Cancellation asked for" in shown.text
+    assert "A cancellation was asked for: the shop answers" in shown.text
+    assert not [form for form in shown.forms if form.action.endswith("/cancellation")]
