@@ -281,8 +281,10 @@ def _sealed(read: StateReader, reader: bytes, request: SealedGet) -> Answer:
 
 def _blob(read: StateReader, request: BlobGet) -> Answer:
     found = blob(read.connection, request.digest)
-    if found is None or request.offset >= len(found.content):
-        return Refused(request.number, "range_not_held", "blob")
+    if found is None:
+        return Refused(request.number, "blob_not_held", "")
+    if request.offset >= len(found.content):
+        return Refused(request.number, "range_not_held", f"{len(found.content)} bytes")
     part = found.content[request.offset : request.offset + request.length]
     return Blob(request.number, len(found.content), part)
 

@@ -7,6 +7,9 @@ from node.actions.peers import PeerAddress, add_peer
 from node.actions.photos import PhotoDraft, PhotoName, add_photo, show_photo
 from node.actions.shops import ShopDraft, publish_shop
 from node.errors import NodeError
+from node.lane_exchange import answer_request
+from protocol.exchange.frames import Blob, BlobGet, Refused
+from protocol.identity.keys import from_base32
 from protocol.lanes.market.listings import FixedPrice, Tax
 from tests.pages.desk_site import picture
 from tests.pages.neighbour_nodes import opened_community
@@ -49,3 +52,22 @@ async def test_a_neighbours_photo_comes_when_somebody_looks(tmp_path) -> None:
         found = await show_photo(buyer.node, PhotoName(sha256=shown.sha256, listing=place))
         assert (found.media_type, found.content[:4]) == ("image/webp", b"RIFF")
         assert (await show_photo(buyer.node, PhotoName(sha256=shown.sha256))).content == found.content
+
+
+async def test_a_peer_hears_what_of_a_photo_is_not_here(tmp_path) -> None:
+    """A file that is not held, and one that ends before what was asked for, are told apart (section 17.5)."""
+    async with opened_community(tmp_path / "a", "Orchard") as seller:
+        photo = await add_photo(seller.node, PhotoDraft(content=picture()))
+        digest = from_base32(photo.sha256, 32)
+
+        async def asked(digest: bytes, offset: int) -> object:
+            request = BlobGet(1, digest, offset, 1_000_000)
+            return await seller.node.read(lambda read: answer_request(read, bytes(32), request))
+
+        whole = await asked(digest, 0)
+        assert isinstance(whole, Blob)
+        assert len(whole.content) == whole.size
+        for wanted, offset, code in ((bytes(32), 0, "blob_not_held"), (digest, whole.size, "range_not_held")):
+            refused = await asked(wanted, offset)
+            assert isinstance(refused, Refused)
+            assert refused.code == code
