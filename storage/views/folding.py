@@ -17,7 +17,7 @@ from protocol.lanes.kind import Key, Position
 from storage.heads import HeadStore
 from storage.schema.views import create_views, drop_views
 from storage.state import StateStore
-from storage.views.orders import project_deals, project_placements
+from storage.views.orders import ADD_ORDER, MOVE_ORDER, moved_values, placed_values
 from storage.views.search_queue import QUEUE_LISTING
 
 _ABOUT_READERS = frozenset({"peer", "declared_lane"})  # who may read a community's lanes
@@ -31,6 +31,13 @@ _SPARSE = {
     "placement": 1,
     "deal": 1,
     "posting": 1,
+}
+
+# Of which tables rows are kept beside the state: how they are written, in this order, and what with.
+_VIEWED: Mapping[str, tuple[str, Callable[[Key, Any], tuple[object, ...]]]] = {
+    "placement": (ADD_ORDER, placed_values),
+    "deal": (MOVE_ORDER, moved_values),
+    "listing": (QUEUE_LISTING, lambda key, _: (encode(key),)),
 }
 
 
@@ -48,17 +55,16 @@ class FoldState(StateStore):
     def _project(self, changed: Mapping[tuple[str, Key], msgspec.Struct | None]) -> None:
         """Write the views."""
         assert self._connection is not None, "the state is used within a transaction"
-        rows: dict[str, list[tuple[Key, Any]]] = {"placement": [], "deal": [], "listing": []}
+        rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _VIEWED}
         newly_read = set()
         for (table, key), value in changed.items():
-            if table in rows and value is not None:
-                rows[table].append((key, value))
+            if table in _VIEWED and value is not None:
+                rows[table].append(_VIEWED[table][1](key, value))
             elif table in _ABOUT_READERS:
                 newly_read.add(key[0])
-        project_placements(self._connection, rows["placement"])
-        project_deals(self._connection, rows["deal"])
-        if rows["listing"]:
-            self._run_many(QUEUE_LISTING, [(encode(key),) for key, _ in rows["listing"]])
+        for table, (statement, _) in _VIEWED.items():
+            if rows[table]:
+                self._run_many(statement, rows[table])
         for community in newly_read:
             HeadStore(self._connection).renumber(community)  # type: ignore[arg-type]  # a charter's key begins with it
 

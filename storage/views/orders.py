@@ -4,11 +4,10 @@ The fold's own tables answer by key; people ask by side, state and time. Rows fo
 `deal` alone, so they are rebuilt with the rest of the views.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam
 
 from protocol.lanes.kind import Key
 from protocol.lanes.trade.orders import Deal, Placement
@@ -32,29 +31,33 @@ class OrderRow(NamedTuple):
     group_id: bytes | None
 
 
-def project_placements(connection: sa.Connection, rows: Iterable[tuple[Key, Placement]]) -> None:
-    """Write the rows of orders that became known."""
-    values = [_placed_row(key, placement) for key, placement in rows]
-    if values:
-        connection.execute(_insert(connection), values)
+# For the state, which asks the driver itself. The first gives way to a row that is there: a flush may come twice, and
+# a placement never changes. The rows of the second's orders are there.
+ADD_ORDER = (
+    "INSERT INTO orders (buyer, order_id, seller, status, cancellation, currency, total_minor, placed_ms, moved_ms,"
+    " respond_by_ms, group_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+MOVE_ORDER = (
+    "UPDATE orders SET status = ?, cancellation = ?, code = ?, total_minor = ?, moved_ms = ?"
+    " WHERE buyer = ? AND order_id = ?"
+)
 
 
-def project_deals(connection: sa.Connection, rows: Iterable[tuple[Key, Deal]]) -> None:
-    """Write what the sellers have said since; the rows of their orders are there."""
-    values = [
-        {
-            "at_buyer": key[1],
-            "at_order": key[2],
-            "new_status": deal.status,
-            "new_cancellation": deal.cancellation,
-            "new_code": deal.code,
-            "new_total": sum(total.gross_minor for total in deal.totals),
-            "new_moved": deal.time_ms,
-        }
-        for key, deal in rows
-    ]
-    if values:
-        connection.execute(_UPDATE, values)
+def placed_values(key: Key, placement: Placement) -> tuple[object, ...]:
+    """Return what `ADD_ORDER` is given of an order that became known."""
+    placed = placement.placed
+    total_minor = sum(total.gross_minor for total in placed.totals)
+    return (
+        *(*key, placed.seller, "placed", "none", placed.currency, total_minor),
+        *(placement.time_ms, placement.time_ms, placed.respond_by_ms, placed.group_id or None),
+    )
+
+
+def moved_values(key: Key, deal: Deal) -> tuple[object, ...]:
+    """Return what `MOVE_ORDER` is given of what the seller has said since."""
+    _seller, buyer, order_id = key
+    total_minor = sum(total.gross_minor for total in deal.totals)
+    return deal.status, deal.cancellation, deal.code, total_minor, deal.time_ms, buyer, order_id
 
 
 def find_orders(connection: sa.Connection, buyer: bytes, order_ids: Sequence[bytes]) -> dict[bytes, OrderRow]:
@@ -91,43 +94,3 @@ def order_counts(connection: sa.Connection) -> dict[tuple[bytes, str], int]:
         orders.c.seller, orders.c.status
     )
     return {(seller, status): count for seller, status, count in connection.execute(question)}
-
-
-def _placed_row(key: Key, placement: Placement) -> dict[str, object]:
-    placed = placement.placed
-    return {
-        "buyer": key[0],
-        "order_id": key[1],
-        "seller": placed.seller,
-        "status": "placed",
-        "cancellation": "none",
-        "code": None,
-        "currency": placed.currency,
-        "total_minor": sum(total.gross_minor for total in placed.totals),
-        "placed_ms": placement.time_ms,
-        "moved_ms": placement.time_ms,
-        "respond_by_ms": placed.respond_by_ms,
-        "group_id": placed.group_id or None,
-    }
-
-
-def _insert(connection: sa.Connection) -> sa.Insert:
-    """An insert that gives way to a row that is there: a flush may come twice, a placement never changes."""
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(orders).on_conflict_do_nothing()
-    return postgresql.insert(orders).on_conflict_do_nothing()
-
-
-_UPDATE = (
-    sa.update(orders)
-    .where(orders.c.buyer == bindparam("at_buyer"), orders.c.order_id == bindparam("at_order"))
-    .values(
-        status=bindparam("new_status"),
-        cancellation=bindparam("new_cancellation"),
-        code=bindparam("new_code"),
-        total_minor=bindparam("new_total"),
-        moved_ms=bindparam("new_moved"),
-    )
-)
