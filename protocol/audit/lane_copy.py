@@ -89,7 +89,7 @@ class LaneCopy:
         except AuditError:
             self.is_broken = True
             raise
-        entries = entries_of(raw, width) if raw is not None else []
+        entries = _well_formed(raw, width)
         leaves = leaf_hashes(entries)
         if len(entries) != width or not self.tree.has_bundle(index, leaves):
             self.is_broken = True
@@ -180,11 +180,7 @@ def first_difference(left: bytes, right: bytes) -> int:
 def _read_bundle(copy: LaneCopy, index: int) -> None:
     width = tile_width(copy.checkpoint.size, 0, index)
     raw = _read(copy, None, index, width)
-    try:
-        entries = unpack_entries(raw, width) if raw is not None else []
-    except LogError:
-        entries = []
-    if entries:
+    if entries := _well_formed(raw, width):
         leaves = leaf_hashes(entries)
         _compare_tile(copy, 0, index, pack_tile(leaves))
         copy.tree.add(leaves)
@@ -197,6 +193,14 @@ def _read_bundle(copy: LaneCopy, index: int) -> None:
         first = index * TILE_WIDTH + first_difference(known, stand_in)
         copy.damages.append(Damage("entries_damaged", copy.path(None, index, width), first))
     copy.tree.add(unpack_tile(stand_in, width))
+
+
+def _well_formed(raw: bytes | None, width: int) -> list[bytes]:
+    """Return the entries of a bundle that is nothing but `width` entries, else none."""
+    try:
+        return unpack_entries(raw, width) if raw is not None else []
+    except LogError:
+        return []
 
 
 def _compare_tile(copy: LaneCopy, level: int, index: int, computed: bytes) -> None:

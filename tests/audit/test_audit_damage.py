@@ -54,6 +54,15 @@ def test_a_flipped_bit_in_any_file_is_found_and_the_file_is_named(bundle: Memory
             assert named(report, path), (path, place, report.by_code)
 
 
+def test_a_byte_more_or_less_in_any_file_is_found_and_the_file_is_named(bundle: MemorySource) -> None:
+    """A file is what its kind says from its first byte to its last: nothing hides behind it."""
+    for path, raw in bundle.files.items():
+        for changed in (raw + b"\x00", raw + b"\x00\x01!", raw[:-1]):
+            report = audit(bundle.with_file(path, changed))
+            assert report.verdict == "findings", (path, len(changed) - len(raw))
+            assert named(report, path), (path, len(changed) - len(raw), report.by_code)
+
+
 def test_every_byte_of_one_checkpoint_counts(bundle: MemorySource, villages: tuple[Village, Village]) -> None:
     """The signed head has not one byte that may be another."""
     path = checkpoint_path(Origin(villages[0].community, TRADE, 0))

@@ -7,10 +7,12 @@ from typing import Any
 
 from protocol.amounts.entries import AccountEntry
 from protocol.amounts.split import TaxTotal
+from protocol.encoding import decode, encode
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import LEDGER, TRADE, Reference
 from protocol.lanes.market.listings import FixedPrice, Tax
 from protocol.lanes.trade.orders import OrderKey
+from protocol.limits import RECORD_BYTES_MAX
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import decode_record
 from tests.golden.cuts import Cut, cut_of
@@ -305,6 +307,18 @@ def posting_mismatch_2() -> Cut:
     return trade.cut()
 
 
+def body_refused_2() -> Cut:
+    """A posting in a currency that is not in the table is void by its form; the true posting counts after it."""
+    trade = Trade()
+    completed = trade.complete()
+    trade.home.post(completed, trade.shop)
+    parts = decode(trade.home.entries[LEDGER].pop(), bytes_max=RECORD_BYTES_MAX)
+    parts[5]["currency"] = "XXX"
+    trade.home.append(LEDGER, encode(parts))
+    trade.home.post(completed, trade.shop)
+    return trade.cut()
+
+
 def record_at(village: Village, index: int) -> bytes:
     return leaf_hash(village.entries[TRADE][index])
 
@@ -341,4 +355,5 @@ BY_STEP = (
     posting_unbalanced,
     posting_mismatch,
     posting_mismatch_2,
+    body_refused_2,
 )

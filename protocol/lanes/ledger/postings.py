@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.amounts.entries import DUE, AccountEntry, account_entries
+from protocol.amounts.money import CURRENCY_EXPONENTS
 from protocol.errors import RecordVoid
 from protocol.fields import Attributes, CommunityId, Currency
 from protocol.lanes.kind import LEDGER, Change, Entry, Put, Reader, RecordKind, Reference, Remove, Tables
@@ -27,6 +28,11 @@ class PostingMade(Body, frozen=True, kw_only=True):
     entries: Annotated[list[AccountEntry], Meta(min_length=2, max_length=ENTRIES_MAX)]
     counterparty: CommunityId | UnsetType = UNSET
     attributes: Attributes | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """The currency is one of the table."""
+        if self.currency not in CURRENCY_EXPONENTS:
+            raise ValueError(f"currency {self.currency} is not in the table")
 
 
 class Posting(msgspec.Struct, frozen=True, gc=False):
