@@ -11,6 +11,7 @@ from protocol.audit.feeding import EpochCopy, Lanes
 from protocol.audit.findings import Book
 from protocol.audit.sums import AuditState
 from protocol.errors import ProtocolError
+from protocol.fold import is_settled
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.charter.identity import LanesStated, LaneStatement
 from protocol.lanes.kind import CHARTER, Lane, Position
@@ -19,7 +20,7 @@ from protocol.log.record import decode_record
 
 
 def check_statements(lanes: Lanes, state: AuditState, book: Book) -> None:
-    """Check every valid statement of every charter; those beyond the copies at hand are not opened."""
+    """Check every statement in effect of every charter; those beyond the copies at hand are not opened."""
     for lane, parts in lanes.items():
         if lane.name == CHARTER:
             for part in parts:
@@ -32,12 +33,16 @@ def _check_charter(community: bytes, charter: EpochCopy, lanes: Lanes, state: Au
         for index, entry in enumerate(entries[: charter.end - first], first):
             statements = _statements(entry)
             position = Position(community, CHARTER, charter.epoch, index)
-            if not statements or state.get("void", position) is not None:
+            if not statements or not _is_in_effect(state, position):
                 continue
             for statement in statements:
                 parts = lanes.get(Lane(community, statement.lane), ())
                 part = next((part for part in parts if part.epoch == charter.epoch), None)
                 _check(statement, part, position, charter, book)
+
+
+def _is_in_effect(state: AuditState, position: Position) -> bool:
+    return is_settled(state, position) and state.get("void", position) is None
 
 
 def _statements(entry: bytes) -> list[LaneStatement]:

@@ -7,10 +7,11 @@ import pytest
 
 from node.audit import audit_sources
 from protocol.amounts.split import policy_id
-from protocol.audit.bundle import checkpoint_path, format_index, parse_index, successor_path
+from protocol.audit.bundle import checkpoint_path, format_index, lane_folder, parse_index, successor_path
 from protocol.audit.findings import Check, Report
 from protocol.identity.keys import SigningKey, log_key_hash, to_base32
 from protocol.identity.successor import SealedLane, Successor, make_successor
+from protocol.lanes.charter.identity import LaneStatement
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
 from protocol.log.cosignature import make_cosignature
@@ -183,6 +184,20 @@ def test_a_flipped_bit_in_the_bundle_of_two_epochs_is_named(tmp_path: Path) -> N
         for place in (0, len(source.files[path]) // 2, len(source.files[path]) - 2):
             report = audit_sources([source.flipped(path, place)])
             assert path in {finding.path for finding in report.findings}, (path, place)
+
+
+def test_a_statement_counts_only_where_the_charter_is_folded_up_to_it(tmp_path: Path) -> None:
+    """Without the first epoch's charter nothing of the second is in effect, nor what it states of other lanes."""
+    reign = Reign()
+    reign.shop.say(CHARTER, "lanes.stated", lanes=[LaneStatement(MARKET, 1, bytes(32))])
+    source = reign.bundle(tmp_path)
+    assert audit_sources([source]).by_code == {"statement_mismatch": 1}
+    charter = f"{lane_folder(Origin(reign.shop.community, CHARTER, 0))}/tile/entries/"
+    (path,) = [path for path in source.files if path.startswith(charter)]
+    report = audit_sources([source.flipped(path, len(source.files[path]) - 1)])
+    assert "entries_damaged" in report.by_code
+    assert "statement_mismatch" not in report.by_code
+    assert check(report, "statements").failed == 0
 
 
 def test_what_stands_beyond_a_seal_is_void_and_named(tmp_path: Path) -> None:
