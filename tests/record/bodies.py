@@ -75,6 +75,7 @@ _OVERRIDES: dict[tuple[str, str], Strategy] = {
     ("Genesis", "currency"): st.sampled_from(sorted(CURRENCY_EXPONENTS)),
     ("FixedPrice", "currency"): st.sampled_from(sorted(CURRENCY_EXPONENTS)),
     ("OrderPlaced", "currency"): st.sampled_from(sorted(CURRENCY_EXPONENTS)),
+    ("PostingMade", "currency"): st.sampled_from(sorted(CURRENCY_EXPONENTS)),
     ("OrderPlaced", "totals"): _totals(),
     ("OrderRefunded", "totals"): _totals(),
     ("OrderPlaced", "lines"): st.lists(
