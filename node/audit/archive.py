@@ -125,14 +125,13 @@ def _members(file: IO[bytes]) -> Iterator[tuple[str, tuple[int, int]]]:
         while (member := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined]  # else it remembers every one
             name = member.name.removeprefix("./")
-            if member.isdir() and _is_inside(name):
-                continue
-            if not member.isreg() or member.issparse():
+            if not member.isdir() and (not member.isreg() or member.issparse()):
                 raise AuditError("archive_refused", f"{name[:200]} is no plain file")
             if not _is_inside(name) or name in names or len(names) >= MEMBERS_MAX:
                 raise AuditError("path_refused", name[:200])
-            names.add(name)
-            yield name, (member.offset_data, member.size)
+            if not member.isdir():
+                names.add(name)
+                yield name, (member.offset_data, member.size)
 
 
 def _is_inside(name: str) -> bool:

@@ -61,7 +61,8 @@ def member_of(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tar
         (member_of("lanes/index", tarfile.LNKTYPE, "lanes/other"), "archive_refused"),
         (member_of("lanes/index", tarfile.FIFOTYPE), "archive_refused"),
         (member_of("lanes/index", tarfile.CHRTYPE), "archive_refused"),
-        (member_of("/lanes", tarfile.DIRTYPE), "archive_refused"),
+        (member_of("/lanes", tarfile.DIRTYPE), "path_refused"),
+        (member_of("lanes/..", tarfile.DIRTYPE), "path_refused"),
     ],
 )
 def test_an_archive_with_tricks_is_refused(tmp_path: Path, member: tarfile.TarInfo, code: str) -> None:
