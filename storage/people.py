@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam
 
+from storage.asking import ask_one
 from storage.schema.facts import login_links, orders_of_people, people, web_sessions
 
 
@@ -167,7 +167,7 @@ def person_in_session(
     connection: sa.Connection, token_hash: bytes, now_ms: int
 ) -> tuple[Person, WebSession] | None:
     """Return who is logged in with the token of this hash, and the session; None where it has ended."""
-    row = connection.execute(_IN_SESSION, {"for_token": token_hash, "now_ms": now_ms}).one_or_none()
+    row = ask_one(connection, _IN_SESSION, (token_hash, now_ms))
     if row is None:
         return None
     return Person(**dict(zip(_PERSON_FIELDS, row, strict=False))), WebSession(
@@ -258,12 +258,9 @@ def orders_of(
 _PERSON_FIELDS = ("person_id", "name", "role", "created_ms", "password_hash", "dismissed_ms")
 _SESSION_FIELDS = ("token_hash", "person_id", "user_agent", "opened_ms", "seen_ms", "expires_ms")
 _PERSON = [people.c[field] for field in _PERSON_FIELDS]
-_IN_SESSION = (  # built once: every page asks it
-    sa.select(*_PERSON, *(web_sessions.c[field] for field in _SESSION_FIELDS))
-    .join(people, people.c.person_id == web_sessions.c.person_id)
-    .where(
-        web_sessions.c.token_hash == bindparam("for_token"),
-        web_sessions.c.expires_ms > bindparam("now_ms"),
-        people.c.dismissed_ms.is_(None),
-    )
+_IN_SESSION = (  # the fields in their order; every page asks it
+    "SELECT people.person_id, name, role, created_ms, password_hash, dismissed_ms,"
+    " token_hash, web_sessions.person_id, user_agent, opened_ms, seen_ms, expires_ms"
+    " FROM web_sessions JOIN people ON people.person_id = web_sessions.person_id"
+    " WHERE web_sessions.token_hash = ? AND web_sessions.expires_ms > ? AND people.dismissed_ms IS NULL"
 )

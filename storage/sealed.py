@@ -9,6 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
+from storage.asking import ask_one
 from storage.errors import LogForked
 from storage.schema.facts import key_wraps, sealed_payloads
 
@@ -41,7 +42,7 @@ def put_key_wrap(connection: sa.Connection, commitment: bytes, wrap: KeyWrap) ->
 
 def sealed_for(connection: sa.Connection, commitment: bytes, reader: bytes) -> tuple[bytes, bytes] | None:
     """Return ciphertext and wrapped key of a payload for one reader, or None where either is not here."""
-    row = connection.execute(_FIND_BOTH, {"for_commitment": commitment, "for_reader": reader}).one_or_none()
+    row = ask_one(connection, _FIND_BOTH, (commitment, reader))
     return None if row is None else (row[0], row[1])
 
 
@@ -67,12 +68,9 @@ def erase_sealed(connection: sa.Connection, commitment: bytes) -> bool:
 _ADD = sa.insert(sealed_payloads)
 _FIND = sa.select(sealed_payloads.c.ciphertext).where(sealed_payloads.c.commitment == bindparam("commitment"))
 _FIND_BOTH = (
-    sa.select(sealed_payloads.c.ciphertext, key_wraps.c.wrapped)
-    .join(key_wraps, key_wraps.c.commitment == sealed_payloads.c.commitment)
-    .where(
-        sealed_payloads.c.commitment == bindparam("for_commitment"),
-        key_wraps.c.reader == bindparam("for_reader"),
-    )
+    "SELECT ciphertext, wrapped FROM sealed_payloads"
+    " JOIN key_wraps ON key_wraps.commitment = sealed_payloads.commitment"
+    " WHERE sealed_payloads.commitment = ? AND reader = ?"
 )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam
 
+from storage.asking import ask_many, ask_one
 from storage.errors import StorageError
 from storage.schema.facts import stock
 
@@ -35,13 +35,13 @@ def set_on_hand(connection: sa.Connection, listing_key: str, steps: int) -> None
 
 def stock_of(connection: sa.Connection, listing_key: str) -> Stock | None:
     """Return the stock of a listing, or None where none is counted."""
-    row = connection.execute(_FIND, {"listing_key": listing_key}).one_or_none()
+    row = ask_one(connection, _FIND, (listing_key,))
     return None if row is None else Stock(*row)
 
 
 def stocks_of(connection: sa.Connection, listing_keys: Sequence[str]) -> dict[str, Stock]:
     """Return the stocks of many listings at once, by key; those that are not counted are left out."""
-    rows = connection.execute(_FIND_MANY, {"listing_keys": listing_keys})
+    rows = ask_many(connection, _FIND_MANY, (), listing_keys)
     return {key: Stock(on_hand, committed) for key, on_hand, committed in rows}
 
 
@@ -91,8 +91,6 @@ def _move(
     raise StorageError(code, f"{listing_key}: {known.on_hand} on hand, {known.committed} committed")
 
 
-_FIND = sa.select(stock.c.on_hand, stock.c.committed).where(stock.c.listing_key == bindparam("listing_key"))
-_FIND_MANY = sa.select(stock.c.listing_key, stock.c.on_hand, stock.c.committed).where(
-    stock.c.listing_key.in_(bindparam("listing_keys", expanding=True))
-)
+_FIND = "SELECT on_hand, committed FROM stock WHERE listing_key = ?"
+_FIND_MANY = "SELECT listing_key, on_hand, committed FROM stock WHERE listing_key IN ({})"
 _ANY = sa.select(stock.c.on_hand).limit(1)

@@ -16,6 +16,7 @@ from itertools import islice
 import sqlalchemy as sa
 
 from protocol.encoding import encode
+from storage.asking import ask
 from storage.schema.views import search_documents, search_progress
 from storage.search.terms import is_character, query_terms, terms
 
@@ -214,16 +215,14 @@ def _candidates(
     ]
     if connection.dialect.name == "sqlite":
         expression = " AND ".join("(" + _quoted(group, '"', " OR ") + ")" for group in groups)
-        asked = {"query": expression, "limit": CANDIDATES_MAX, "best": best}
-        rows = connection.execute(_FIND_SQLITE, asked).all()
+        rows = ask(connection, _FIND_SQLITE, (expression, CANDIDATES_MAX, best))
     else:
         expression = " & ".join("(" + _quoted(group, "'", " | ") + ")" for group in groups)
         # The planner does not count what unpacking long term lists costs, and would read them all.
         connection.execute(_SET_SCANS, {"scans": "off"})
-        asked = {"query": expression, "limit": CANDIDATES_MAX, "best": best}
-        rows = connection.execute(_FIND_POSTGRES, asked).all()
+        rows = ask(connection, _FIND_POSTGRES, (expression, CANDIDATES_MAX, best))
         connection.execute(_SET_SCANS, {"scans": "on"})
-    return {row.document_key: row.time_ms for row in rows}
+    return dict(rows)
 
 
 def _quoted(found: list[str], quote: str, between: str) -> str:
@@ -245,16 +244,16 @@ _TAKE_NUMBERS = (
     .returning(search_progress.c.next_document)
 )
 _SET_SCANS = sa.text("SELECT set_config('enable_seqscan', :scans, true)")
-_FIND_SQLITE = sa.text(
+_FIND_SQLITE = (
     "SELECT document_key, time_ms FROM (SELECT document_key, time_ms FROM search_terms"
     " JOIN search_documents ON document_number = search_terms.rowid"
-    " WHERE search_terms MATCH :query ORDER BY search_terms.rowid DESC LIMIT :limit)"
-    " ORDER BY time_ms DESC, document_key LIMIT :best"
+    " WHERE search_terms MATCH ? ORDER BY search_terms.rowid DESC LIMIT ?)"
+    " ORDER BY time_ms DESC, document_key LIMIT ?"
 )
-_FIND_POSTGRES = sa.text(  # materialized, or the planner walks all documents backwards for a rare word
+_FIND_POSTGRES = (  # materialized, or the planner walks all documents backwards for a rare word
     "WITH found AS MATERIALIZED"
-    " (SELECT document_number FROM search_terms WHERE terms @@ CAST(:query AS tsquery))"
+    " (SELECT document_number FROM search_terms WHERE terms @@ CAST(? AS tsquery))"
     " SELECT document_key, time_ms FROM search_documents WHERE document_number IN"
-    " (SELECT document_number FROM found ORDER BY document_number DESC LIMIT :limit)"
-    ' ORDER BY time_ms DESC, document_key COLLATE "C" LIMIT :best'
+    " (SELECT document_number FROM found ORDER BY document_number DESC LIMIT ?)"
+    ' ORDER BY time_ms DESC, document_key COLLATE "C" LIMIT ?'
 )

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import bindparam
 
 from protocol.encoding import decode, encode
 from protocol.fold import TABLES, is_settled
 from protocol.lanes.kind import Key, Position
-from storage.schema.views import state
+from storage.asking import ask, ask_many, ask_one
 
 _KEY_BYTES_MAX = 1_024
+_KEYS_AT_ONCE = 200
 _REMEMBERED_MAX = 512  # a page names the same shops and communities over and over
 _FIXED_ARRAY = 0x90
 _DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in TABLES.items()}
@@ -30,15 +30,17 @@ class StateReader:
 
     def get(self, table: str, key: Key) -> Any:
         """Return the struct at `key`, or None."""
-        found = self.connection.execute(_ONE, {"table": table, "key": encode(key)}).scalar()
-        return None if found is None else _DECODERS[table].decode(found)
+        found = ask_one(self.connection, _ONE, (table, encode(key)))
+        return None if found is None else _DECODERS[table].decode(found[0])
 
     def get_all(self, table: str, keys: Sequence[Key]) -> list[Any]:
         """Return the structs at many keys at once, None where there is none."""
         raw_keys = [encode(key) for key in keys]
-        rows = self.connection.execute(_MANY, {"table": table, "keys": raw_keys})
-        found = {row.key: row.value for row in rows}
         decode_value = _DECODERS[table].decode
+        found: dict[bytes, bytes] = {}
+        for start in range(0, len(raw_keys), _KEYS_AT_ONCE):
+            wanted = raw_keys[start : start + _KEYS_AT_ONCE]
+            found.update(ask_many(self.connection, _MANY, (table,), wanted))
         return [decode_value(found[key]) if key in found else None for key in raw_keys]
 
     def is_settled(self, position: Position) -> bool:
@@ -52,23 +54,21 @@ class StateReader:
 
         In the order of the keys' bytes; `after` goes on behind a key that was seen.
         """
-        start = bytes([_FIXED_ARRAY + length]) + b"".join(encode(part) for part in prefix)
-        place = {
-            "table": table,
-            "start": encode(after) if after else start,
-            "end": start + b"\xff",
-            "limit": limit + (after is not None),
-        }
-        for raw_key, raw_value in self.connection.execute(_RANGE, place):
+        start, end = _range(prefix, length)
+        place = (table, encode(after) if after else start, end, limit + (after is not None))
+        for raw_key, raw_value in ask(self.connection, _RANGE, place):
             key = tuple(decode(raw_key, bytes_max=_KEY_BYTES_MAX))
             if key != after:
                 yield key, _DECODERS[table].decode(raw_value)
 
+    def has_any(self, table: str, prefix: Key, *, length: int) -> bool:
+        """Whether there is a key of `length` parts that begins with `prefix`."""
+        return bool(ask(self.connection, _ANY, (table, *_range(prefix, length))))
+
     def count(self, table: str, prefix: Key = (), *, length: int) -> int:
         """Return how many keys of `length` parts begin with `prefix`."""
-        start = bytes([_FIXED_ARRAY + length]) + b"".join(encode(part) for part in prefix)
-        place = {"table": table, "start": start, "end": start + b"\xff"}
-        return self.connection.execute(_COUNT, place).scalar_one()
+        found: int = ask(self.connection, _COUNT, (table, *_range(prefix, length)))[0][0]
+        return found
 
 
 class MomentReader(StateReader):
@@ -90,21 +90,14 @@ class MomentReader(StateReader):
         return found
 
 
-_ONE = sa.select(state.c.value).where(
-    state.c.table_name == bindparam("table"), state.c.key == bindparam("key")
-)
-_MANY = sa.select(state.c.key, state.c.value).where(
-    state.c.table_name == bindparam("table"), state.c.key.in_(bindparam("keys", expanding=True))
-)
-_IN_RANGE = (
-    state.c.table_name == bindparam("table"),
-    state.c.key >= bindparam("start"),
-    state.c.key < bindparam("end"),
-)
-_RANGE = (
-    sa.select(state.c.key, state.c.value)
-    .where(*_IN_RANGE)
-    .order_by(state.c.key)
-    .limit(bindparam("limit", type_=sa.Integer))
-)
-_COUNT = sa.select(sa.func.count()).select_from(state).where(*_IN_RANGE)
+def _range(prefix: Key, length: int) -> tuple[bytes, bytes]:
+    """Return the bytes between which the keys of `length` parts stand that begin with `prefix`."""
+    start = bytes([_FIXED_ARRAY + length]) + b"".join(encode(part) for part in prefix)
+    return start, start + b"\xff"
+
+
+_ONE = "SELECT value FROM state WHERE table_name = ? AND key = ?"
+_MANY = "SELECT key, value FROM state WHERE table_name = ? AND key IN ({})"
+_RANGE = "SELECT key, value FROM state WHERE table_name = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+_ANY = "SELECT 1 FROM state WHERE table_name = ? AND key >= ? AND key < ? LIMIT 1"
+_COUNT = "SELECT count(*) FROM state WHERE table_name = ? AND key >= ? AND key < ?"
