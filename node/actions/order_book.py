@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta
 
-from node.actions.sealed_parts import open_order
 from node.actions.selling import OrderName
-from node.actions.shapes import Answer, RecordPlace, Request, hash_of, id_of, place_of
+from node.actions.shapes import Answer, IdText, RecordPlace, Request, hash_of, id_of, place_of
 from node.core import Node
 from node.errors import NodeError
 from protocol.amounts.split import Allocation, TaxTotal, split
@@ -25,11 +24,15 @@ BUYER_MOVES = tuple(kind.name for kind in BUYER_KINDS)
 
 
 class OrdersQuery(Request, frozen=True, kw_only=True):
-    """Our orders of one side, newest first; `before_ms` begins a further page."""
+    """Our orders of one side, newest first.
+
+    A further page begins with `before_ms`, when the last order of the page before was placed, and `behind`, its id.
+    """
 
     side: Literal["buyer", "seller"]
     statuses: list[Status] = []
     before_ms: int | None = None
+    behind: IdText | None = None
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 50
 
 
@@ -127,6 +130,7 @@ async def list_orders(node: Node, request: OrdersQuery) -> OrdersAnswer:
             statuses=request.statuses,
             limit=request.limit,
             before_ms=request.before_ms,
+            behind=id_of(request.behind) if request.behind else b"",
         )
         return OrdersAnswer(orders=[summary_of(read, row) for row in rows])
 
@@ -181,7 +185,7 @@ def order_answer(read: StateReader, node: Node, order: OrderKey, placement: Plac
     waiting = [
         kind
         for kind in BUYER_MOVES
-        if any(read.scan("untaken", (placed.seller, kind, order.buyer, order.order_id), length=6, limit=1))
+        if read.has_any("untaken", (placed.seller, kind, order.buyer, order.order_id), length=6)
     ]
     opened, lines, details = _open(read, node, placement)
     return OrderAnswer(
@@ -219,7 +223,7 @@ def _open(
     read: StateReader, node: Node, placement: Placement
 ) -> tuple[str, list[LineAnswer], DetailsAnswer | None]:
     try:
-        opened = open_order(read.connection, placement.placed, node.vault.sealing)
+        opened = node.opened_orders.open(read.connection, placement)
     except ProtocolError as error:
         return error.code, [], None
     lines = [_line_answer(read, line) for line in opened.lines or ()]

@@ -53,6 +53,7 @@ def place(session: Session, path: str | None, **options: Any) -> None:
 )
 @click.option("--limit", type=int, help=_("How many at most."))
 @click.option("--before-ms", type=int, help=_("Only those placed before this time."))
+@click.option("--behind", help=_("With --before-ms, also those of that time behind this order."))
 def list_orders(session: Session, **options: Any) -> None:
     """List."""
     answer = session.ask("GET", "/orders", given(**options))

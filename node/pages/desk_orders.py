@@ -21,6 +21,7 @@ from node.actions.selling import (
     refuse_cancellation,
     reject_order,
 )
+from node.actions.shapes import is_id
 from node.actions.shops import ShopsQuery, list_shops
 from node.errors import NodeError, report
 from node.locale import marked as _
@@ -104,6 +105,7 @@ async def show_orders(asked: Asked) -> Page:
         side="seller",
         statuses=[status] if status else [],  # type: ignore[list-item]  # one of the six
         before_ms=asked.query_number("before"),
+        behind=asked.query("behind") if is_id(asked.query("behind")) else None,
         limit=ORDERS_PAGE,
     )
     orders = (await list_orders(asked.node, query)).orders
@@ -113,7 +115,7 @@ async def show_orders(asked: Asked) -> Page:
         "status": status,
         "statuses": STATUSES,
         "status_words": {known: say_state(known, asked.visit.language) for known in STATUSES},
-        "before": orders[-1].placed_ms if len(orders) == ORDERS_PAGE else None,
+        "last": orders[-1] if len(orders) == ORDERS_PAGE else None,
     }
     return Page("desk_orders.html", values)
 

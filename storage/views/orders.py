@@ -74,8 +74,12 @@ def list_orders(
     statuses: Sequence[str] = (),
     limit: int,
     before_ms: int | None = None,
+    behind: bytes = b"",
 ) -> list[OrderRow]:
-    """Return the orders that `community` sells (`side` "seller") or buys, newest first."""
+    """Return the orders that `community` sells (`side` "seller") or buys, newest first.
+
+    With `before_ms` only older ones; with `behind`, an order's id, also those of that very time that come after it.
+    """
     column = orders.c.seller if side == "seller" else orders.c.buyer
     question = sa.select(orders).where(column == community)
     if statuses:
@@ -83,7 +87,10 @@ def list_orders(
         if "completed" not in statuses:  # said in so many words, it leads to the index of the others
             question = question.where(sa.text("orders.status <> 'completed'"))
     if before_ms is not None:
-        question = question.where(orders.c.placed_ms < before_ms)
+        older = orders.c.placed_ms < before_ms
+        if behind:
+            older = sa.or_(older, orders.c.order_id > behind)
+        question = question.where(orders.c.placed_ms <= before_ms, older)
     question = question.order_by(orders.c.placed_ms.desc(), orders.c.order_id).limit(limit)
     return [OrderRow(*row) for row in connection.execute(question)]
 

@@ -1,11 +1,12 @@
 """Lists of orders: by side, state and time, and quick where a few are open among very many."""
 
 import random
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from storage.engine import Store
+from storage.engine import Store, open_store
 from storage.schema.views import orders
 from storage.views.orders import OrderRow, list_orders
 
@@ -60,13 +61,33 @@ def test_a_list_is_what_a_look_at_every_order_finds(
         assert found == wanted[:20]
 
 
-@pytest.mark.parametrize("status", [status for status in STATUSES if status != "completed"])
-def test_the_few_open_orders_are_found_without_reading_the_completed_ones(store: Store, status: str) -> None:
-    """SQLite says which index it takes; the desk asks with every look at it."""
-    asked: list[tuple[str, tuple[object, ...]]] = []
+def test_page_behind_page_shows_every_order_once(store: Store) -> None:
+    """Also where many were placed in one millisecond, as when a market opens."""
+    known = [row._replace(placed_ms=row.placed_ms // 100) for row in rows(300, seed=5)]
+    with store.write() as connection:
+        connection.execute(sa.insert(orders), [row._asdict() for row in known])
+    seen: list[OrderRow] = []
     with store.read() as connection:
-        if connection.dialect.name != "sqlite":
-            pytest.skip("PostgreSQL chooses by what its statistics say of the rows")
+        while page := list_orders(
+            connection,
+            community=SELLER,
+            side="seller",
+            limit=7,
+            before_ms=seen[-1].placed_ms if seen else None,
+            behind=seen[-1].order_id if seen else b"",
+        ):
+            seen += page
+    wanted = [row for row in known if row.seller == SELLER]
+    assert seen == sorted(wanted, key=lambda row: (-row.placed_ms, row.order_id))
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "completed"])
+def test_the_few_open_orders_are_found_without_reading_the_completed_ones(
+    tmp_path: Path, status: str
+) -> None:
+    """SQLite says which index it takes (PostgreSQL goes by its statistics); the desk asks with every look at it."""
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    with open_store(str(tmp_path / "store")) as store, store.read() as connection:
         sa.event.listen(
             connection, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])), once=True
         )
