@@ -10,7 +10,9 @@ from node.auditing.audits import Audits
 from node.errors import NodeError
 from node.federation import Federation
 from node.login_limits import LoginLimits
+from node.opened_orders import OpenedOrders
 from node.passwords import Passwords
+from node.session_memory import SessionMemory
 from node.vault import Vault
 from node.writer.clock import ClockGuard, system_clock
 from node.writer.lane_writer import LaneWriter
@@ -37,6 +39,8 @@ class Node:
     readers: ThreadPoolExecutor
     passwords: Passwords
     audits: Audits
+    opened_orders: OpenedOrders
+    sessions: SessionMemory
     login_limits: LoginLimits = field(default_factory=LoginLimits)
     federation: Federation | None = None
     started_ms: int = field(default_factory=system_clock)

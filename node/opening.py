@@ -12,7 +12,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from node.auditing.audits import Audits
 from node.config import Settings
 from node.core import Node
+from node.opened_orders import OpenedOrders
 from node.passwords import Passwords
+from node.session_memory import SessionMemory
 from node.vault import Vault
 from node.writer.clock import ClockGuard, system_clock
 from node.writer.lane_writer import Advance, LaneWriter
@@ -71,6 +73,8 @@ async def opened_node(
             readers=readers,
             passwords=passwords,
             audits=audits,
+            opened_orders=OpenedOrders(vault.sealing),
+            sessions=SessionMemory(store),
         )
 
 

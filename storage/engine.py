@@ -40,6 +40,7 @@ class Store:
         self._reader = reader
         self._journal = journal
         self.folder = folder
+        self._writes = 0
         self._forget: list[Callable[[], None]] = []
         self._closing = ExitStack()
 
@@ -47,6 +48,11 @@ class Store:
     def is_postgres(self) -> bool:
         """Whether the store is on a PostgreSQL server."""
         return self.folder is None
+
+    @property
+    def writes(self) -> int:
+        """How many write transactions have ended: while it stays, what was read before is still so."""
+        return self._writes
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -63,6 +69,8 @@ class Store:
             for forget in self._forget:
                 forget()
             raise
+        finally:
+            self._writes += 1
         if self._journal is not None:
             self._journal.note_commit()
 

@@ -3,13 +3,14 @@
 They stand beside the lanes, and erasing one leaves the lane and its audit as they are.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from storage.asking import ask_one
+from storage.asking import ask_many, ask_one
 from storage.errors import LogForked
 from storage.schema.facts import key_wraps, sealed_payloads
 
@@ -46,6 +47,11 @@ def sealed_for(connection: sa.Connection, commitment: bytes, reader: bytes) -> t
     return None if row is None else (row[0], row[1])
 
 
+def count_sealed_for(connection: sa.Connection, commitments: Sequence[bytes], reader: bytes) -> int:
+    """Return how many of some different payloads are here, each with its key for one reader."""
+    return len(ask_many(connection, _FIND_HERE, (reader,), commitments))
+
+
 def erase_sealed(connection: sa.Connection, commitment: bytes) -> bool:
     """Destroy a payload and all its keys; return whether there was anything.
 
@@ -71,6 +77,11 @@ _FIND_BOTH = (
     "SELECT ciphertext, wrapped FROM sealed_payloads"
     " JOIN key_wraps ON key_wraps.commitment = sealed_payloads.commitment"
     " WHERE sealed_payloads.commitment = ? AND reader = ?"
+)
+_FIND_HERE = (
+    "SELECT sealed_payloads.commitment FROM key_wraps"
+    " JOIN sealed_payloads ON sealed_payloads.commitment = key_wraps.commitment"
+    " WHERE reader = ? AND key_wraps.commitment IN ({})"
 )
 
 

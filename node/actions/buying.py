@@ -174,26 +174,7 @@ async def place_order(node: Node, request: OrderDraft) -> PlacedOrder:
 
 async def preview_order(node: Node, request: OrderPreview) -> PreviewedOrder:
     """Compute what an order would come to and who would get what, without placing it."""
-
-    def question(read: StateReader) -> PreviewedOrder:
-        lines, currency = _lines(read, request.seller, request.lines)
-        policy = _common_policy(read, node.community, hash_of(request.seller))
-        totals = totals_of(lines)
-        allocations = split(
-            read.get("policy", (policy,)),
-            totals,
-            currency,
-            same_community=hash_of(request.seller) == node.community,
-            collector=request.collector,
-        )
-        return PreviewedOrder(
-            policy_id=to_base32(policy),
-            currency=currency,
-            total_minor=sum(total.gross_minor for total in totals),
-            allocations=list(allocations),
-        )
-
-    return await node.read(question)
+    return await node.read(lambda read: previewed(read, node.community, request))
 
 
 async def request_cancellation(node: Node, request: CancellationDraft) -> Said:
@@ -222,6 +203,27 @@ async def confirm_receipt(node: Node, request: OwnOrderName) -> Said:
         return said(transaction.say(TRADE, body))
 
     return await node.write(job)
+
+
+def previewed(read: StateReader, buyer: bytes, request: OrderPreview) -> PreviewedOrder:
+    """Return what an order of `buyer` would come to; raises as placing it would."""
+    seller = hash_of(request.seller)
+    lines, currency = _lines(read, request.seller, request.lines)
+    policy = _common_policy(read, buyer, seller)
+    totals = totals_of(lines)
+    allocations = split(
+        read.get("policy", (policy,)),
+        totals,
+        currency,
+        same_community=seller == buyer,
+        collector=request.collector,
+    )
+    return PreviewedOrder(
+        policy_id=to_base32(policy),
+        currency=currency,
+        total_minor=sum(total.gross_minor for total in totals),
+        allocations=list(allocations),
+    )
 
 
 def _prepare(read: StateReader, buyer: bytes, request: OrderDraft) -> _Prepared:

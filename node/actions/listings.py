@@ -186,14 +186,7 @@ async def show_listing(node: Node, request: ListingPlace) -> ListingAnswer:
     """Show one listing of any community that this node follows."""
     community = hash_of(request.community) if request.community else node.community
     key = (community, market_of(request.sector), id_of(request.listing_id))
-
-    def question(read: StateReader) -> ListingAnswer:
-        listing = read.get("listing", key)
-        if listing is None:
-            raise NodeError("not_found", "no such listing here")
-        return _answers(read, [(key, listing)])[0]
-
-    return await node.read(question)
+    return await node.read(lambda read: listing_at(read, key))
 
 
 async def list_listings(node: Node, request: ListingsQuery) -> ListingsAnswer:
@@ -203,8 +196,7 @@ async def list_listings(node: Node, request: ListingsQuery) -> ListingsAnswer:
     after = (community, lane, id_of(request.after)) if request.after else None
 
     def question(read: StateReader) -> ListingsAnswer:
-        rows = read.scan("listing", (community, lane), length=3, limit=request.limit, after=after)
-        return ListingsAnswer(listings=_answers(read, list(rows)))
+        return ListingsAnswer(listings=listings_of(read, community, lane, limit=request.limit, after=after))
 
     return await node.read(question)
 
@@ -220,6 +212,22 @@ async def search_listings(node: Node, request: SearchQuery) -> ListingsAnswer:
         return ListingsAnswer(listings=_answers(read, [row for row in rows if row[1] is not None]))
 
     return await node.read(question)
+
+
+def listing_at(read: StateReader, key: tuple[bytes, str, bytes]) -> ListingAnswer:
+    """Return the listing at a key of the fold, or raise `NodeError`."""
+    listing = read.get("listing", key)
+    if listing is None:
+        raise NodeError("not_found", "no such listing here")
+    return _answers(read, [(key, listing)])[0]
+
+
+def listings_of(
+    read: StateReader, community: bytes, lane: str, *, limit: int, after: Key | None = None
+) -> list[ListingAnswer]:
+    """Return listings of one lane by id, those behind the key `after`; withdrawn ones too."""
+    rows = read.scan("listing", (community, lane), length=3, limit=limit, after=after)
+    return _answers(read, list(rows))
 
 
 def _body(request: ListingDraft, listing_id: bytes, images: list[Image]) -> ListingPublished:

@@ -220,7 +220,7 @@ async def person_of_session(node: Node, request: SessionToken) -> PersonAnswer |
     if hashed is None:
         return None
     now_ms = node.clock.now()
-    found = await node.read(lambda read: people.person_in_session(read.connection, hashed, now_ms))
+    found = node.sessions.find(hashed, now_ms) or await _find_session(node, hashed, now_ms)
     if found is None:
         return None
     person, session = found
@@ -324,6 +324,14 @@ def _open_session(transaction: Transaction, person: Person, user_agent: str, now
     )
     people.open_session(transaction.connection, session)
     return OpenedSession(token=token, expires_ms=session.expires_ms, person=person_answer(person))
+
+
+async def _find_session(node: Node, hashed: bytes, now_ms: int) -> tuple[Person, WebSession] | None:
+    writes = node.store.writes
+    found = await node.read(lambda read: people.person_in_session(read.connection, hashed, now_ms))
+    if found is not None:
+        node.sessions.keep(found, writes)
+    return found
 
 
 def _note_seen(transaction: Transaction, hashed: bytes, now_ms: int) -> None:

@@ -100,26 +100,31 @@ async def show_shop(node: Node, request: ShopPlace) -> ShopAnswer:
     """Show one shop of any community that this node follows."""
     community = hash_of(request.community) if request.community else node.community
     key = (community, market_of(request.sector), id_of(request.shop_id))
-    shop = await node.read(lambda read: read.get("shop", key))
-    if shop is None:
-        raise NodeError("not_found", "no such shop here")
-    return _answer(community, key[1], shop.published)
+    return await node.read(lambda read: shop_at(read, key))
 
 
 async def list_shops(node: Node, request: ShopsQuery) -> ShopsAnswer:
     """List the shops of one community."""
     community = hash_of(request.community) if request.community else node.community
 
-    def question(read: StateReader) -> ShopsAnswer:
-        return ShopsAnswer(
-            shops=[
-                _answer(community, lane, shop.published)
-                for lane in MARKETS
-                for _, shop in read.scan("shop", (community, lane), length=3, limit=_SHOPS_MAX)
-            ]
-        )
+    return await node.read(lambda read: ShopsAnswer(shops=shops_of(read, community)))
 
-    return await node.read(question)
+
+def shop_at(read: StateReader, key: tuple[bytes, str, bytes]) -> ShopAnswer:
+    """Return the shop at a key of the fold, or raise `NodeError`."""
+    shop = read.get("shop", key)
+    if shop is None:
+        raise NodeError("not_found", "no such shop here")
+    return _answer(key[0], key[1], shop.published)
+
+
+def shops_of(read: StateReader, community: bytes) -> list[ShopAnswer]:
+    """Return the shops of a community by sector and id."""
+    return [
+        _answer(community, lane, shop.published)
+        for lane in MARKETS
+        for _, shop in read.scan("shop", (community, lane), length=3, limit=_SHOPS_MAX)
+    ]
 
 
 def _answer(community: bytes, lane: str, shop: ShopPublished) -> ShopAnswer:

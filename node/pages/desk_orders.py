@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from node.actions.desk import DeskQuery, show_desk
-from node.actions.listings import ListingAnswer, ListingsQuery, list_listings
+from node.actions.desk import OverviewQuery, show_overview
 from node.actions.order_book import OrderAnswer, OrdersQuery, list_orders, show_order
 from node.actions.selling import (
     CodedAnswer,
@@ -22,7 +21,6 @@ from node.actions.selling import (
     reject_order,
 )
 from node.actions.shapes import is_id
-from node.actions.shops import ShopsQuery, list_shops
 from node.errors import NodeError, report
 from node.locale import marked as _
 from node.pages.answering import Answer, GoTo, Page
@@ -71,15 +69,9 @@ class DueOrder:
 
 async def show_whole_desk(asked: Asked) -> Page:
     """Show what needs a word of ours, then our listings."""
-    desk = await show_desk(asked.node, DeskQuery(limit=DESK_ORDERS))
-    shops = (await list_shops(asked.node, ShopsQuery())).shops
-    sectors = list(dict.fromkeys(shop.sector for shop in shops))
-    listings: list[ListingAnswer] = []
-    for sector in sectors:
-        room = DESK_LISTINGS + 1 - len(listings)
-        if room > 0:
-            query = ListingsQuery(sector=sector, limit=room)
-            listings += (await list_listings(asked.node, query)).listings
+    query = OverviewQuery(orders=DESK_ORDERS, listings=DESK_LISTINGS + 1)
+    overview = await show_overview(asked.node, query)
+    desk, listings = overview.desk, overview.listings
     groups = (
         ("to_release", desk.to_release, desk.to_release_count),
         ("to_answer", desk.to_answer, desk.to_answer_count),
@@ -91,7 +83,7 @@ async def show_whole_desk(asked: Asked) -> Page:
         "counts": {name: _count_text(len(orders), count) for name, orders, count in groups},
         "listings": listings[:DESK_LISTINGS],
         "listings_count": _count_text(min(len(listings), DESK_LISTINGS), len(listings)),
-        "sectors": sectors,
+        "sectors": overview.sectors,
     }
     return Page("desk.html", values)
 

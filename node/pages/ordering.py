@@ -52,11 +52,11 @@ async def order_listing(asked: Asked) -> Answer:
     try:
         draft = _draft(asked.form, listing)
     except FormRefused as refused:
-        return await listing_page(asked, listing, faults=refused.faults)
+        return await listing_page(asked, faults=refused.faults)
     try:
         placed = await place_order(asked.node, draft)
     except (NodeError, ProtocolError) as error:
-        return await listing_page(asked, listing, refused=error)
+        return await listing_page(asked, refused=error)
     if asked.visit.person is not None:
         person_id = asked.visit.person.person_id
         await note_order_of_person(asked.node, PersonOrderName(person_id=person_id, order_id=placed.order_id))

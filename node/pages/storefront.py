@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-from node.actions.buying import LineDraft, OrderPreview, preview_order
 from node.actions.listings import ListingAnswer, ListingPlace, SearchQuery, search_listings, show_listing
+from node.actions.offers import show_offer
 from node.actions.shapes import new_id
-from node.actions.shops import ShopPlace, show_shop
 from node.errors import NodeError, report
 from node.pages.answering import Page
 from node.pages.site import Asked, PageRoute
-from protocol.errors import AmountError
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import SECTORS
 
@@ -51,52 +49,47 @@ async def show_search(asked: Asked) -> Page:
 
 async def show_one_listing(asked: Asked) -> Page:
     """Show a listing, what its price gives to whom, and the way to order it."""
-    listing = await listing_asked_for(asked)
-    return await listing_page(asked, listing)
+    return await listing_page(asked)
 
 
 async def listing_asked_for(asked: Asked) -> ListingAnswer:
     """Return the listing of the address."""
-    place = ListingPlace(
-        community=asked.path["community"], sector=asked.path["sector"], listing_id=asked.path["listing_id"]
-    )
-    return await show_listing(asked.node, place)
+    return await show_listing(asked.node, _place(asked))
 
 
 async def listing_page(
     asked: Asked,
-    listing: ListingAnswer,
     *,
     faults: Mapping[str, str] | None = None,
     refused: BaseException | None = None,
 ) -> Page:
-    """Return the page of a listing; with `faults` or `refused`, an order that was not placed is shown again."""
+    """Return the page of the listing; with `faults` or `refused`, an order that was not placed is shown again."""
     language = asked.visit.language
-    shop_place = ShopPlace(sector=listing.sector, shop_id=listing.shop_id, community=listing.community)
-    shop = await show_shop(asked.node, shop_place)
-    line = LineDraft(sector=listing.sector, listing_id=listing.listing_id, steps=10**listing.quantity_scale)
-    preview, refusal = None, None
-    try:
-        preview = await preview_order(asked.node, OrderPreview(seller=listing.community, lines=[line]))
-    except (NodeError, AmountError) as error:
-        refusal = report(error, language=language)
+    offer = await show_offer(asked.node, _place(asked))
+    listing = offer.listing
     status = 422 if faults else report(refused, language=language).status if refused else 200
     values = {
         "section": "search",
         "listing": listing,
-        "shop": shop,
-        "preview": preview,
-        "refusal": refusal,
+        "shop": offer.shop,
+        "preview": offer.preview,
+        "refusal": report(offer.refusal, language=language) if offer.refusal else None,
         "refused": report(refused, language=language) if refused else None,
         "faults": faults or {},
         "typed": asked.form,
         "order_id": asked.form["order_id"] or to_base32(new_id(asked.node.clock.now())),
         "own": to_base32(asked.node.community),
-        "may_order": preview is not None
+        "may_order": offer.preview is not None
         and not listing.is_withdrawn
         and listing.availability != "out_of_stock",
     }
     return Page("listing.html", values, status=410 if listing.is_withdrawn and not refused else status)
+
+
+def _place(asked: Asked) -> ListingPlace:
+    return ListingPlace(
+        community=asked.path["community"], sector=asked.path["sector"], listing_id=asked.path["listing_id"]
+    )
 
 
 STOREFRONT_PAGES = (

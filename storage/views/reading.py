@@ -89,6 +89,13 @@ class MomentReader(StateReader):
             self._got[place] = found
         return found
 
+    def get_all(self, table: str, keys: Sequence[Key]) -> list[Any]:
+        """Return the structs at many keys at once, None where there is none."""
+        found = super().get_all(table, keys)
+        if len(self._got) + len(found) <= _REMEMBERED_MAX:
+            self._got.update(((table, key), value) for key, value in zip(keys, found, strict=True))
+        return found
+
 
 def _range(prefix: Key, length: int) -> tuple[bytes, bytes]:
     """Return the bytes between which the keys of `length` parts stand that begin with `prefix`."""
