@@ -80,10 +80,13 @@ def in_language(words: Mapping[str, str] | None, language: str) -> str:
 
 def tag_of(words: Mapping[str, str] | None, language: str) -> str:
     """Return the tag of the language in which `in_language` answers, for the `lang` attribute."""
+    if not words or words.get(language):
+        return language
     text = in_language(words, language)
-    return next((tag for tag, known in (words or {}).items() if known == text), language)
+    return next(tag for tag, known in words.items() if known == text)
 
 
+@lru_cache(_KEPT_MAX)
 def say_unit(unit_code: str, language: str) -> str:
     """Return the word for a UN/CEFACT unit, the code itself where we have none."""
     _ = catalog(language).gettext
@@ -104,6 +107,7 @@ def say_unit(unit_code: str, language: str) -> str:
     return words.get(unit_code, unit_code)
 
 
+@lru_cache(_KEPT_MAX)
 def say_sector(sector: str, language: str) -> str:
     """Return the name of a market's sector."""
     _ = catalog(language).gettext
@@ -120,6 +124,7 @@ def say_sector(sector: str, language: str) -> str:
     }[sector]
 
 
+@lru_cache(_KEPT_MAX)
 def say_fulfilment(fulfilment: str, language: str) -> str:
     """Return how goods reach the buyer."""
     _ = catalog(language).gettext
@@ -131,6 +136,7 @@ def say_fulfilment(fulfilment: str, language: str) -> str:
     }[fulfilment]
 
 
+@lru_cache(_KEPT_MAX)
 def say_availability(availability: str, language: str) -> str:
     """Return what buyers are told of the stock."""
     _ = catalog(language).gettext
@@ -142,6 +148,7 @@ def say_availability(availability: str, language: str) -> str:
     }[availability]
 
 
+@lru_cache(_KEPT_MAX)
 def say_role(role: str, language: str) -> str:
     """Return what a person of the node is."""
     _ = catalog(language).gettext

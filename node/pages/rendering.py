@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from node.locale import LANGUAGES, catalog, translate
 from node.pages import formats
+from node.pages.folding_templates import FIXED_CALLS, FixedCalls
 from node.pages.forms import language_fields
 from node.pages.split_drawing import draw_split, share_rows
 
@@ -53,13 +54,19 @@ class Rendering:
         return known
 
     def _make(self, language: str) -> Environment:
+        def say(message: str) -> str:
+            return (
+                translate(message, language) % {}
+            )  # as where it has values: a percent sign is written twice
+
         environment = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
+            auto_reload=False,
+            extensions=["jinja2.ext.i18n", FixedCalls],
         )
         environment.install_gettext_translations(catalog(language), newstyle=True)  # type: ignore[attr-defined]  # of the extension
         environment.globals.update(
@@ -67,6 +74,7 @@ class Rendering:
             language_fields=language_fields(language),
             languages={tag: LANGUAGE_NAMES[tag] for tag in LANGUAGES},
             static=self.static_url,
+            **{FIXED_CALLS: {"_": say, "gettext": say, "static": self.static_url}},
         )
         environment.filters.update(
             words=partial(formats.in_language, language=language),
