@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from storage.asking import ask_one
+from storage.asking import ask, ask_one
 from storage.schema.facts import login_links, orders_of_people, people, web_sessions
 
 
@@ -246,15 +246,15 @@ def orders_of(
     connection: sa.Connection, person_id: bytes, *, before_ms: int | None, limit: int
 ) -> Sequence[OrderOfPerson]:
     """Return the orders that a person placed, the newest first; `before_ms` begins a further page."""
-    question = sa.select(orders_of_people.c.order_id, orders_of_people.c.noted_ms).where(
-        orders_of_people.c.person_id == person_id
-    )
-    if before_ms is not None:
-        question = question.where(orders_of_people.c.noted_ms < before_ms)
-    question = question.order_by(orders_of_people.c.noted_ms.desc(), orders_of_people.c.order_id).limit(limit)
-    return [OrderOfPerson(*row) for row in connection.execute(question)]
+    older, values = ("", [person_id]) if before_ms is None else (_NOTED_BEFORE, [person_id, before_ms])
+    return [OrderOfPerson(*row) for row in ask(connection, _ORDERS_OF.format(older), [*values, limit])]
 
 
+_ORDERS_OF = (
+    "SELECT order_id, noted_ms FROM orders_of_people WHERE person_id = ?{}"
+    " ORDER BY noted_ms DESC, order_id LIMIT ?"
+)
+_NOTED_BEFORE = " AND noted_ms < ?"
 _PERSON_FIELDS = ("person_id", "name", "role", "created_ms", "password_hash", "dismissed_ms")
 _SESSION_FIELDS = ("token_hash", "person_id", "user_agent", "opened_ms", "seen_ms", "expires_ms")
 _PERSON = [people.c[field] for field in _PERSON_FIELDS]

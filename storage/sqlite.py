@@ -23,7 +23,7 @@ READERS_MAX = 4
 
 _BUSY_TIMEOUT_MS = 10_000
 _WRITER_CACHE_KIB = 8_192
-_READER_CACHE_KIB = 1_024
+_READER_CACHE_KIB = 2_048
 
 _CODES = {
     sqlite3.SQLITE_BUSY: "storage_busy",
@@ -92,7 +92,11 @@ def sqlite_engine(file: Path, *, cache_kib: int, journal_pages: int) -> sa.Engin
 
 def _engine(file: Path, *, connections: int, begin: str) -> sa.Engine:
     engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(file)), pool_size=connections, max_overflow=0, pool_timeout=30
+        sa.URL.create("sqlite", database=str(file)),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_use_lifo=True,  # the connection whose cache is warm comes first
     )
 
     @event.listens_for(engine, "begin")

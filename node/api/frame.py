@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -182,6 +183,7 @@ def refusal_response(said: Report, language: str) -> web.Response:
     return response
 
 
+@lru_cache(maxsize=1_024)  # a browser asks many times
 def is_private_address(remote: str | None) -> bool:
     """Tell whether a request comes from this machine or a private network; None is a local socket."""
     if remote is None:

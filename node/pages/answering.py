@@ -5,6 +5,7 @@ return GoTo("/desk")
 response = make_response(rendering, request, answer, language="en", values={"visit": visit})
 """
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 STATIC_SECONDS = 365 * 86_400
+_PACKING_LEVEL = 2
+_GZIP_WINDOW = 15 + 16  # zlib's word for gzip
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -54,7 +57,7 @@ def make_response(
 ) -> web.StreamResponse:
     """Return the response to a request; `values` are those of every page, a page's own come on top."""
     if isinstance(answer, Page):
-        response = _html(rendering, answer, language, values)
+        response = _html(rendering, request, answer, language, values)
     elif isinstance(answer, GoTo):
         response = _redirect(request, answer)
     else:
@@ -77,12 +80,23 @@ def static_answer(rendering: Rendering, request: web.Request) -> web.Response:
     return response
 
 
-def _html(rendering: Rendering, page: Page, language: str, values: Mapping[str, Any]) -> web.StreamResponse:
+def _html(
+    rendering: Rendering, request: web.Request, page: Page, language: str, values: Mapping[str, Any]
+) -> web.StreamResponse:
     text = rendering.page(page.template, language=language, values={**values, **page.values})
-    response = web.Response(text=text, status=page.status, content_type="text/html")
-    response.headers[hdrs.CONTENT_LANGUAGE] = language
-    response.enable_compression()
-    return response
+    body, is_packed = text.encode(), "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
+    headers = {hdrs.CONTENT_LANGUAGE: language, hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    if is_packed:
+        body, headers[hdrs.CONTENT_ENCODING] = _packed(body), "gzip"
+    return web.Response(
+        body=body, status=page.status, content_type="text/html", charset="utf-8", headers=headers
+    )
+
+
+def _packed(body: bytes) -> bytes:
+    """Lightly: at twice the work a page is a twentieth smaller."""
+    packing = zlib.compressobj(_PACKING_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    return packing.compress(body) + packing.flush()
 
 
 def _redirect(request: web.Request, answer: GoTo) -> web.StreamResponse:

@@ -81,7 +81,7 @@ class Rendering:
             words_tag=partial(formats.tag_of, language=language),
             money=lambda amount_minor, currency: formats.say_money(amount_minor, currency, language),
             moment=partial(formats.say_time, language=language),
-            machine_moment=formats.machine_time,
+            time_tag=partial(formats.time_tag, language=language),
             sector=partial(formats.say_sector, language=language),
             unit=partial(formats.say_unit, language=language),
             fulfilment=partial(formats.say_fulfilment, language=language),

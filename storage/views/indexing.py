@@ -1,5 +1,7 @@
 """From the fold to the search index: takes changed listings off the queue and gives their words to search."""
 
+from functools import lru_cache
+
 import sqlalchemy as sa
 
 from protocol.identity.keys import from_base32, to_base32
@@ -21,7 +23,12 @@ def parse_listing_text_key(key: str) -> tuple[bytes, str, bytes]:
     """Return the fold's key of the listing that `listing_text_key` named."""
     community, rest = key.split("/", 1)
     lane, listing_id = rest.rsplit("/", 1)
-    return from_base32(community, _COMMUNITY_BYTES), lane, from_base32(listing_id, _LISTING_BYTES)
+    return _community_of(community), lane, from_base32(listing_id, _LISTING_BYTES)
+
+
+@lru_cache(maxsize=1_024)  # the same few communities are named in every answer
+def _community_of(text: str) -> bytes:
+    return from_base32(text, _COMMUNITY_BYTES)
 
 
 def index_some(connection: sa.Connection, state: StateStore, limit: int) -> int:

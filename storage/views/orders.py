@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from protocol.lanes.kind import Key
 from protocol.lanes.trade.orders import Deal, Placement
+from storage.asking import ask, ask_many
 from storage.schema.views import orders
 
 
@@ -62,8 +63,8 @@ def moved_values(key: Key, deal: Deal) -> tuple[object, ...]:
 
 def find_orders(connection: sa.Connection, buyer: bytes, order_ids: Sequence[bytes]) -> dict[bytes, OrderRow]:
     """Return those of these orders of one buyer that are here, by their ids."""
-    question = sa.select(orders).where(orders.c.buyer == buyer, orders.c.order_id.in_(order_ids))
-    return {row.order_id: OrderRow(*row) for row in connection.execute(question)}
+    rows = (OrderRow(*row) for row in ask_many(connection, _FIND_ORDERS, (buyer,), order_ids))
+    return {row.order_id: row for row in rows}
 
 
 def list_orders(
@@ -80,19 +81,20 @@ def list_orders(
 
     With `before_ms` only older ones; with `behind`, an order's id, also those of that very time that come after it.
     """
-    column = orders.c.seller if side == "seller" else orders.c.buyer
-    question = sa.select(orders).where(column == community)
+    values: list[object] = [community]
+    wanted = ["seller = ?" if side == "seller" else "buyer = ?"]
     if statuses:
-        question = question.where(orders.c.status.in_(statuses))
+        wanted.append(f"status IN ({', '.join('?' * len(statuses))})")
+        values += statuses
         if "completed" not in statuses:  # said in so many words, it leads to the index of the others
-            question = question.where(sa.text("orders.status <> 'completed'"))
+            wanted.append("orders.status <> 'completed'")
     if before_ms is not None:
-        older = orders.c.placed_ms < before_ms
-        if behind:
-            older = sa.or_(older, orders.c.order_id > behind)
-        question = question.where(orders.c.placed_ms <= before_ms, older)
-    question = question.order_by(orders.c.placed_ms.desc(), orders.c.order_id).limit(limit)
-    return [OrderRow(*row) for row in connection.execute(question)]
+        wanted.append("placed_ms <= ?")
+        values.append(before_ms)
+        wanted.append("(placed_ms < ? OR order_id > ?)" if behind else "placed_ms < ?")
+        values += [before_ms, behind] if behind else [before_ms]
+    question = f"{_ORDERS} WHERE {' AND '.join(wanted)} ORDER BY placed_ms DESC, order_id LIMIT ?"
+    return [OrderRow(*row) for row in ask(connection, question, (*values, limit))]
 
 
 def order_counts(connection: sa.Connection) -> dict[tuple[bytes, str], int]:
@@ -101,3 +103,10 @@ def order_counts(connection: sa.Connection) -> dict[tuple[bytes, str], int]:
         orders.c.seller, orders.c.status
     )
     return {(seller, status): count for seller, status, count in connection.execute(question)}
+
+
+_ORDERS = (  # the fields of `OrderRow` in their order
+    "SELECT buyer, order_id, seller, status, cancellation, code, currency, total_minor, placed_ms, moved_ms,"
+    " respond_by_ms, group_id FROM orders"
+)
+_FIND_ORDERS = _ORDERS + " WHERE buyer = ? AND order_id IN ({})"

@@ -86,12 +86,12 @@ def test_the_few_open_orders_are_found_without_reading_the_completed_ones(
     tmp_path: Path, status: str
 ) -> None:
     """SQLite says which index it takes (PostgreSQL goes by its statistics); the desk asks with every look at it."""
-    asked: list[tuple[str, tuple[object, ...]]] = []
+    asked: list[str] = []
     with open_store(str(tmp_path / "store")) as store, store.read() as connection:
-        sa.event.listen(
-            connection, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])), once=True
-        )
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.set_trace_callback(asked.append)
         list_orders(connection, community=SELLER, side="seller", statuses=[status], limit=20)
-        statement, values = asked[0]
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+        driver.set_trace_callback(None)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}").all()
     assert "open_orders_by_seller (seller=? AND status=?)" in plan[0][3]
