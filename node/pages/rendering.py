@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from node.locale import LANGUAGES, catalog, translate
 from node.pages import formats
+from node.pages.cards import card_filters
 from node.pages.folding_templates import FIXED_CALLS, FixedCalls
 from node.pages.forms import language_fields
 from node.pages.split_drawing import draw_split, share_rows
@@ -91,5 +92,6 @@ class Rendering:
             split_drawing=lambda allocations, currency: draw_split(allocations, currency, language),
             share_rows=lambda allocations, currency: share_rows(allocations, currency, language),
             translated=partial(translate, language=language),
+            **card_filters(environment),
         )
         return environment
