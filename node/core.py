@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -20,9 +21,12 @@ from node.writer.transaction import Transaction
 from protocol.identity.genesis import Genesis
 from storage.engine import Store
 from storage.guard import Guard
+from storage.sqlite import TakesLong
 from storage.views.reading import MomentReader, StateReader
 
 Answer = TypeVar("Answer")
+
+LOOK_SECONDS = 0.01  # so long everything else may wait
 
 
 @dataclass(slots=True)
@@ -55,6 +59,17 @@ class Node:
     async def read(self, question: Callable[[StateReader], Answer]) -> Answer:
         """Ask the store on a reader's thread; `question` sees one moment of it."""
         return await asyncio.get_running_loop().run_in_executor(self.readers, self._read, question)
+
+    async def look(self, question: Callable[[StateReader], Answer]) -> Answer:
+        """Ask the store what it answers in a moment, as most questions of a page.
+
+        SQLite answers here and now: to hand a question to another thread, and to take turns with it for every
+        row, costs more than most answers. One that takes long after all is asked again on a reader's thread.
+        """
+        if not self.store.is_postgres:
+            with suppress(TakesLong), self.store.read_briefly(LOOK_SECONDS) as connection:
+                return question(MomentReader(connection))
+        return await self.read(question)
 
     def write(self, job: Callable[[Transaction], Answer]) -> "asyncio.Future[Answer]":
         """Run a job on the writer's thread; to be awaited: done when what it said is synced."""

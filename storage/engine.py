@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from storage.errors import StorageError
 from storage.journal import JournalKeeper
 from storage.postgres import postgres_engines, postgres_url
-from storage.sqlite import FolderLock, check_folder, sqlite_engines
+from storage.sqlite import FolderLock, brief, check_folder, sqlite_engines
 from storage.versions import bring_to_this_version, check_version
 
 DATABASE_FILE = "wildgrass.db"
@@ -82,6 +82,12 @@ class Store:
                 connection = reading.enter_context(self._reader.begin())
             except sa.exc.TimeoutError as error:
                 raise StorageError("storage_busy", "all readers are in use") from error
+            yield connection
+
+    @contextmanager
+    def read_briefly(self, seconds: float) -> Iterator[sa.Connection]:
+        """Like `read`, on SQLite only, for a thread that must not wait: raises `TakesLong` after `seconds`."""
+        with self.read() as connection, brief(connection, seconds):
             yield connection
 
     def forget_on_failure(self, forget: Callable[[], None]) -> None:

@@ -8,6 +8,9 @@ import errno
 import fcntl
 import os
 import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,9 @@ from storage.errors import StorageError
 from storage.journal import JOURNAL_BYTES_MAX
 
 LOCK_FILE = "wildgrass.lock"
-READERS_MAX = 4
+READERS_MAX = 6
 
+_STEPS_BETWEEN_LOOKS = 500  # of SQLite's machine, at the clock: some ten rows
 _BUSY_TIMEOUT_MS = 10_000
 _WRITER_CACHE_KIB = 8_192
 _READER_CACHE_KIB = 2_048
@@ -108,6 +112,32 @@ def _engine(file: Path, *, connections: int, begin: str) -> sa.Engine:
         return sqlite_refusal(context.original_exception)
 
     return engine
+
+
+class TakesLong(Exception):
+    """A question that was to be brief was not; ask it again where there is time."""
+
+
+@contextmanager
+def brief(connection: sa.Connection, seconds: float) -> Iterator[None]:
+    """End what the block asks the database when `seconds` are over: raises `TakesLong`."""
+    driver: Any = connection.connection.driver_connection
+    ends, is_over = time.perf_counter() + seconds, False
+
+    def look_at_clock() -> bool:
+        nonlocal is_over
+        is_over = time.perf_counter() > ends
+        return is_over
+
+    driver.set_progress_handler(look_at_clock, _STEPS_BETWEEN_LOOKS)
+    try:
+        yield
+    except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+        if not is_over:
+            raise
+        raise TakesLong from error
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 def check_folder(folder: Path, *, make: bool) -> None:

@@ -57,7 +57,7 @@ class OverviewAnswer(Answer, frozen=True, kw_only=True):
 
 async def show_desk(node: Node, request: DeskQuery) -> DeskAnswer:
     """Show the orders that wait for a word of ours."""
-    return await node.read(lambda read: _desk(read, node, request.limit))
+    return await node.look(lambda read: _desk(read, node, request.limit))
 
 
 async def show_overview(node: Node, request: OverviewQuery) -> OverviewAnswer:
@@ -75,7 +75,7 @@ async def show_overview(node: Node, request: OverviewQuery) -> OverviewAnswer:
             listings=listings,
         )
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 def _desk(read: StateReader, node: Node, limit: int) -> DeskAnswer:

@@ -186,7 +186,7 @@ async def show_listing(node: Node, request: ListingPlace) -> ListingAnswer:
     """Show one listing of any community that this node follows."""
     community = hash_of(request.community) if request.community else node.community
     key = (community, market_of(request.sector), id_of(request.listing_id))
-    return await node.read(lambda read: listing_at(read, key))
+    return await node.look(lambda read: listing_at(read, key))
 
 
 async def list_listings(node: Node, request: ListingsQuery) -> ListingsAnswer:
@@ -198,7 +198,7 @@ async def list_listings(node: Node, request: ListingsQuery) -> ListingsAnswer:
     def question(read: StateReader) -> ListingsAnswer:
         return ListingsAnswer(listings=listings_of(read, community, lane, limit=request.limit, after=after))
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 async def search_listings(node: Node, request: SearchQuery) -> ListingsAnswer:
@@ -211,7 +211,7 @@ async def search_listings(node: Node, request: SearchQuery) -> ListingsAnswer:
         rows = zip(keys, read.get_all("listing", keys), strict=True)
         return ListingsAnswer(listings=_answers(read, [row for row in rows if row[1] is not None]))
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 def listing_at(read: StateReader, key: tuple[bytes, str, bytes]) -> ListingAnswer:

@@ -41,4 +41,4 @@ async def show_offer(node: Node, request: ListingPlace) -> Offer:
             refusal = error
         return Offer(listing, shop, preview, refusal)
 
-    return await node.read(question)
+    return await node.look(question)

@@ -134,7 +134,7 @@ async def list_orders(node: Node, request: OrdersQuery) -> OrdersAnswer:
         )
         return OrdersAnswer(orders=[summary_of(read, row) for row in rows])
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 async def show_order(node: Node, request: OrderName) -> OrderAnswer:
@@ -147,7 +147,7 @@ async def show_order(node: Node, request: OrderName) -> OrderAnswer:
             raise NodeError("not_found", "no such order of this community")
         return order_answer(read, node, order, placement)
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 def summary_of(read: StateReader, row: OrderRow) -> OrderSummary:

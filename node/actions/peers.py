@@ -147,7 +147,7 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
             looks_around=federation.looks_around,
         )
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
@@ -170,7 +170,7 @@ async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
         assert peer is not None, "peers are forgotten by no action"
         return _answer(read, node.community, peer, connected, _copies(read))
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 @dataclass(slots=True)

@@ -154,7 +154,7 @@ async def list_people(node: Node, request: PeopleQuery) -> PeopleAnswer:
     def question(read: StateReader) -> PeopleAnswer:
         return PeopleAnswer(people=[person_answer(person) for person in people.all_people(read.connection)])
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 async def change_role(node: Node, request: RoleDraft) -> PersonAnswer:
@@ -229,7 +229,7 @@ async def note_order_of_person(node: Node, request: PersonOrderName) -> NotedAns
 async def is_order_of_person(node: Node, request: PersonOrderName) -> bool:
     """Tell whether a person placed an order: then it is theirs to see and to cancel."""
     order_id = id_of(request.order_id)
-    known = await node.read(lambda read: people.person_of_order(read.connection, order_id))
+    known = await node.look(lambda read: people.person_of_order(read.connection, order_id))
     return known == id_of(request.person_id)
 
 
@@ -251,7 +251,7 @@ async def orders_of_person(node: Node, request: PersonOrdersQuery) -> PersonOrde
             ]
         )
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 def person_answer(person: Person) -> PersonAnswer:

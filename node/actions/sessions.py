@@ -133,7 +133,7 @@ async def show_login_link(node: Node, request: LinkName) -> PersonAnswer:
             raise NodeError("link_expired")
         return person_answer(person)
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 async def redeem_login_link(node: Node, request: LinkVisit) -> OpenedSession:
@@ -191,7 +191,7 @@ async def set_password(node: Node, request: PasswordDraft) -> PersonAnswer:
     if not has_length(request.password):
         raise NodeError("password_refused")
     query = PasswordQuery(person_id=request.person_id, session=request.session)
-    person, needs_old = await node.read(_password_question(query, node.clock.now()))
+    person, needs_old = await node.look(_password_question(query, node.clock.now()))
     if needs_old:
         await _check_old_password(node, request, person)
     kept = await node.passwords.make_hash(request.password)
@@ -210,7 +210,7 @@ async def set_password(node: Node, request: PasswordDraft) -> PersonAnswer:
 
 async def show_password_rule(node: Node, request: PasswordQuery) -> PasswordRule:
     """Say whether a person has to name the old password to get a new one."""
-    _person, needs_old = await node.read(_password_question(request, node.clock.now()))
+    _person, needs_old = await node.look(_password_question(request, node.clock.now()))
     return PasswordRule(needs_old=needs_old)
 
 
@@ -238,7 +238,7 @@ async def list_sessions(node: Node, request: PersonName) -> SessionsAnswer:
         found = people.sessions_of(read.connection, person_id, now_ms)
         return SessionsAnswer(sessions=[_session_answer(session) for session in found])
 
-    return await node.read(question)
+    return await node.look(question)
 
 
 async def end_session(node: Node, request: SessionName) -> EndedAnswer:
@@ -304,7 +304,7 @@ async def _check_old_password(node: Node, request: PasswordDraft, person: Person
 async def _person_named(node: Node, name: str) -> Person | None:
     if not name.isprintable():  # nobody is called so, and no database takes every such text
         return None
-    return await node.read(lambda read: people.person_named(read.connection, name))
+    return await node.look(lambda read: people.person_named(read.connection, name))
 
 
 def _open_session(transaction: Transaction, person: Person, user_agent: str, now_ms: int) -> OpenedSession:
@@ -328,7 +328,7 @@ def _open_session(transaction: Transaction, person: Person, user_agent: str, now
 
 async def _find_session(node: Node, hashed: bytes, now_ms: int) -> tuple[Person, WebSession] | None:
     writes = node.store.writes
-    found = await node.read(lambda read: people.person_in_session(read.connection, hashed, now_ms))
+    found = await node.look(lambda read: people.person_in_session(read.connection, hashed, now_ms))
     if found is not None:
         node.sessions.keep(found, writes)
     return found

@@ -100,14 +100,14 @@ async def show_shop(node: Node, request: ShopPlace) -> ShopAnswer:
     """Show one shop of any community that this node follows."""
     community = hash_of(request.community) if request.community else node.community
     key = (community, market_of(request.sector), id_of(request.shop_id))
-    return await node.read(lambda read: shop_at(read, key))
+    return await node.look(lambda read: shop_at(read, key))
 
 
 async def list_shops(node: Node, request: ShopsQuery) -> ShopsAnswer:
     """List the shops of one community."""
     community = hash_of(request.community) if request.community else node.community
 
-    return await node.read(lambda read: ShopsAnswer(shops=shops_of(read, community)))
+    return await node.look(lambda read: ShopsAnswer(shops=shops_of(read, community)))
 
 
 def shop_at(read: StateReader, key: tuple[bytes, str, bytes]) -> ShopAnswer:
