@@ -86,7 +86,7 @@ async def show_audit(node: Node, request: PeerName) -> AuditAnswer:
             return node.genesis.name
         return name_of(read, community, peer_of(read.connection, community))
 
-    return _answer(request.community, await node.read(question), run)
+    return _answer(request.community, await node.look(question), run)
 
 
 async def list_audits(node: Node, request: AuditsQuery) -> AuditsAnswer:

@@ -1,6 +1,7 @@
 """How the node is: what it holds, whether it writes, what waits, who vouches for it, what room it takes."""
 
 import shutil
+from collections.abc import Sequence
 
 from node.actions.peers import name_of
 from node.actions.shapes import Answer, Request
@@ -11,7 +12,7 @@ from protocol.fields import Title
 from protocol.identity.keys import to_base32
 from protocol.limits import LANES_MAX
 from storage.engine import Store
-from storage.heads import HeadStore
+from storage.heads import Head, HeadStore
 from storage.peers import all_peers
 from storage.space import stored_bytes
 from storage.views.orders import order_counts
@@ -85,15 +86,16 @@ async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
         for (seller, status), count in order_counts(read.connection).items():
             if seller == node.community:
                 orders[status] = count
+        heads = HeadStore(read.connection).heads()
         followed = [peer for peer in all_peers(read.connection) if peer.trust == "followed"]
         return StatusAnswer(
             community=to_base32(node.community),
             name=node.genesis.name,
             writing="yes" if refusal is None else refusal.code,
-            lanes=_lanes(read),
+            lanes=_lanes(read, heads),
             orders=orders,
             listings=read.count("listing", length=3) if request.counts_listings else None,
-            unsigned=_unsigned(read, node.community),
+            unsigned=_unsigned(read, node.community, heads),
             pending=read.count("pending", length=4),
             awaited=read.count("awaited", (node.community,), length=5),
             void=read.count("void", length=4),
@@ -107,12 +109,13 @@ async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
             last_sync_ms=max((peer.last_seen_ms for peer in followed if peer.last_seen_ms), default=None),
         )
 
-    return await node.read(question)
+    ask = node.read if request.counts_listings else node.look
+    return await ask(question)
 
 
-def _lanes(read: StateReader) -> list[LaneStatus]:
+def _lanes(read: StateReader, heads: Sequence[Head]) -> list[LaneStatus]:
     lanes = []
-    for head in HeadStore(read.connection).heads():
+    for head in heads:
         clock = read.get("lane_clock", (head.community, head.lane))
         is_folded = clock is not None and clock.epoch == head.epoch
         lanes.append(
@@ -143,9 +146,8 @@ def _disk_free_bytes(store: Store) -> int | None:
     return None if store.folder is None else shutil.disk_usage(store.folder).free
 
 
-def _unsigned(read: StateReader, community: bytes) -> int:
+def _unsigned(read: StateReader, community: bytes, heads: Sequence[Head]) -> int:
     """Own records are folded as they are written, so what is folded past the heads is not signed yet."""
-    heads = HeadStore(read.connection).heads()
     signed = {(head.lane, head.epoch): head.size for head in heads if head.community == community}
     clocks = read.scan("lane_clock", (community,), length=2, limit=LANES_MAX)
     return sum(clock.size - signed.get((str(key[1]), clock.epoch), 0) for key, clock in clocks)
