@@ -34,7 +34,7 @@ def _environment(language: str, *more: type[Extension]) -> Environment:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n", *more]
     )
-    environment.install_gettext_translations(catalog(language), newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_translations(catalog(language), newstyle=True)  # type: ignore[attr-defined]  # of the extension
 
     def say(message: str) -> str:
         return translate(message, language) % {}
