@@ -1,4 +1,4 @@
-"""The dull part: what the replication machine wants done is done, and what came of it is told (section 18).
+"""The dull part: what the exchange machines want done is done, and what came of it is told (section 18).
 
 No decision is made here. Frames go to links, steps to the store in the order in which they were given and as
 many at a time as wait, questions of the rest of the node to a peer and back.
@@ -19,10 +19,10 @@ from node.errors import NodeError
 from node.federation.pile import Pile
 from node.federation.store import FederationStore, Finding
 from protocol.errors import SessionError
+from protocol.exchange.exchange import Exchange
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Frame, Refused, Request, SealedAck, SealedPut
 from protocol.exchange.holding import AdoptHead, Blame, RememberHead, ReportFork, StoreEntries, StoreStep
-from protocol.exchange.replication import Replication
 from protocol.exchange.replication_events import (
     Drop,
     Effect,
@@ -60,14 +60,14 @@ class Links(Protocol):
 
 
 class Driver:
-    """One replication machine and the tasks that perform for it."""
+    """The machines of a node and the tasks that perform for them."""
 
     def __init__(self, store: FederationStore, links: Links) -> None:
         """Take the store and the links; nothing happens before `start`."""
         self.blames: Counter[str] = Counter()
         self._store = store
         self._links = links
-        self._machine = Replication()
+        self._exchange = Exchange()
         self._loads: Pile[Origin] = Pile()
         self._steps: Pile[StoreStep] = Pile()
         self._findings: Pile[Finding] = Pile()
@@ -90,9 +90,9 @@ class Driver:
             self._perform_reply(Reply(token, None, "session_stopping"))
 
     def tell(self, event: Event) -> None:
-        """Tell the machine what happened and do what it wants."""
+        """Tell the machines what happened and do what they want."""
         now_ms = int(asyncio.get_running_loop().time() * 1000)
-        for effect in self._machine.handle(event, now_ms):
+        for effect in self._exchange.handle(event, now_ms):
             self._perform(effect)
 
     def note_signed(self, lanes: Collection[str]) -> None:
@@ -101,7 +101,9 @@ class Driver:
 
     def reconsider(self, community: bytes) -> None:
         """Ask the store again which lanes of a community are wanted."""
-        self._loads.put(*(origin for origin in self._machine.lane_states if origin.community == community))
+        self._loads.put(
+            *(origin for origin in self._exchange.replication.lane_states if origin.community == community)
+        )
 
     async def ask(self, peer: bytes, request: Request) -> Answer:
         """Ask an open peer, and return its answer; raises `SessionError`, also where the peer refuses."""
@@ -181,7 +183,7 @@ class Driver:
     async def _taken(self, steps: Sequence[StoreStep]) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
         """What came of the steps; where a transaction fails, each lane is tried alone."""
         try:
-            return await self._store.take_steps(steps, peers=self._machine.open_peers)
+            return await self._store.take_steps(steps, peers=self._exchange.replication.open_peers)
         except (StorageError, NodeError) as error:
             origins = dict.fromkeys(step.origin for step in steps)
             if len(origins) == 1:
@@ -205,7 +207,9 @@ class Driver:
             lanes = set(await self._signed.take_all())
             try:
                 advances = await self._store.own_advances(
-                    None if CHARTER in lanes else lanes, shown=self._shown, peers=self._machine.open_peers
+                    None if CHARTER in lanes else lanes,
+                    shown=self._shown,
+                    peers=self._exchange.replication.open_peers,
                 )
             except (StorageError, NodeError) as error:
                 log.warning("new heads were not pushed: %s", error.code)  # peers ask for them

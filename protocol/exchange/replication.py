@@ -9,7 +9,7 @@ clock above belong to the driver; randomness is not needed.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from protocol.errors import ProtocolError, SessionError
 from protocol.exchange import following
@@ -91,7 +91,10 @@ class _Peer:
 
 
 class Replication:
-    """The machine of a whole node."""
+    """The machine of a whole node's lanes, and of the requests that all its machines share."""
+
+    HEARS: ClassVar[frozenset[type]] = frozenset(get_args(Event))
+    FRAMES: ClassVar[frozenset[type]] = frozenset()  # whatever no other machine claims
 
     def __init__(self, *, fetches_max: int = FETCHES_MAX) -> None:
         """Start without peers and lanes."""

@@ -1,0 +1,146 @@
+"""The frames of a session: what two nodes say to each other (PROTOCOL.md section 17.2).
+
+A frame is one binary WebSocket message: a MessagePack array that begins with the name of its type. Frames are
+neither signed nor kept, so they need not be canonical; they are bounded before and while they are parsed. The
+types stand in a module a family; which of them are requests, and what answers them, is said here.
+
+    decode_frame(encode_frame(Ping(7))) == Ping(7)
+"""
+
+import msgspec
+
+from protocol.errors import SessionError
+from protocol.exchange.frames.fields import (
+    INSTANCE_BYTES,
+    NO_INSTANCE,
+    NONCE_BYTES,
+    Code,
+    Count,
+    Hash,
+    Instance,
+    Key,
+    Nonce,
+    NoteBytes,
+    Packed,
+    Signature,
+    Size,
+)
+from protocol.exchange.frames.lanes import (
+    Entries,
+    EntriesGet,
+    Heads,
+    HeadsSince,
+    News,
+    Tiles,
+    TilesGet,
+    TileWanted,
+)
+from protocol.exchange.frames.objects import (
+    Blob,
+    BlobGet,
+    Sealed,
+    SealedAck,
+    SealedGet,
+    SealedObject,
+    SealedPut,
+    WrappedKey,
+)
+from protocol.exchange.frames.session import Bye, Hello, Ping, Pong, Proof, Refused
+from protocol.limits import FRAME_BYTES_MAX
+
+__all__ = [
+    "ANSWERS",
+    "FRAME_TYPES",
+    "INSTANCE_BYTES",
+    "NONCE_BYTES",
+    "NO_INSTANCE",
+    "Answer",
+    "Blob",
+    "BlobGet",
+    "Bye",
+    "Code",
+    "Count",
+    "Entries",
+    "EntriesGet",
+    "Frame",
+    "Hash",
+    "Heads",
+    "HeadsSince",
+    "Hello",
+    "Instance",
+    "Key",
+    "News",
+    "Nonce",
+    "NoteBytes",
+    "Packed",
+    "Ping",
+    "Pong",
+    "Proof",
+    "Refused",
+    "Request",
+    "Sealed",
+    "SealedAck",
+    "SealedGet",
+    "SealedObject",
+    "SealedPut",
+    "Signature",
+    "Size",
+    "TileWanted",
+    "Tiles",
+    "TilesGet",
+    "WrappedKey",
+    "decode_frame",
+    "encode_frame",
+]
+
+Request = HeadsSince | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet
+Answer = Heads | Tiles | Entries | Sealed | SealedAck | Blob | Refused
+Frame = Hello | Proof | Request | Answer | News | Ping | Pong | Bye
+
+ANSWERS: dict[type[Request], type[Answer]] = {
+    HeadsSince: Heads,
+    TilesGet: Tiles,
+    EntriesGet: Entries,
+    SealedGet: Sealed,
+    SealedPut: SealedAck,
+    BlobGet: Blob,
+}
+
+_FIXED_ARRAY = range(0x90, 0xA0)
+_FIXED_TEXT = range(0xA0, 0xC0)
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+FRAME_TYPES: dict[str, type[Frame]] = {
+    str(struct.__struct_config__.tag): struct
+    for struct in (Hello, Proof, *ANSWERS, *ANSWERS.values(), Refused, News, Ping, Pong, Bye)
+}
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Return the bytes of a frame; one past `FRAME_BYTES_MAX` is a bug of ours."""
+    raw = _encoder.encode(frame)
+    assert len(raw) <= FRAME_BYTES_MAX, f"a frame of {len(raw)} bytes"
+    return raw
+
+
+def decode_frame(raw: bytes) -> Frame:
+    """Return the frame of one message, or raise `SessionError`.
+
+    Elements behind the known ones are ignored, so that a type can grow; a type that is not known at all is
+    told apart as `frame_unknown`, because a newer peer may send one in good faith.
+    """
+    if len(raw) > FRAME_BYTES_MAX:
+        raise SessionError("frame_too_large", f"{len(raw)} bytes, at most {FRAME_BYTES_MAX}")
+    if _type_name(raw) not in FRAME_TYPES:
+        raise SessionError("frame_unknown", repr(_type_name(raw)))
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SessionError("frame_malformed", str(error)) from error
+
+
+def _type_name(raw: bytes) -> str:
+    """The text that a frame of at most 15 elements begins with, or raise `SessionError`."""
+    if len(raw) < 2 or raw[0] not in _FIXED_ARRAY or raw[1] not in _FIXED_TEXT:  # noqa: PLR2004  two headers
+        raise SessionError("frame_malformed", "not an array that begins with a short text")
+    return raw[2 : 2 + raw[1] - _FIXED_TEXT.start].decode("ascii", "replace")
