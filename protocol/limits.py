@@ -93,6 +93,12 @@ SILENCE_MS = 60_000  # then a ping is sent
 PING_MS = 30_000  # then the session ends
 POLL_MS = 30_000  # how often one peer is asked for its heads without a reason
 
+# Dissemination (section 28)
+GRACE_MS = 200  # so long an announcement waits for its news before it is fetched
+HELD_BACK_MAX = 4_096  # lanes whose announcements wait
+PRUNED_MAX = 16_384  # communities of which one peer wants no more than announcements
+PASSED_ON_MAX = 256  # lanes whose news is kept until it is stored, to be passed on with its entries
+
 # Bundles and the audit (sections 19 and 21)
 INDEX_LANES_MAX = 131_072
 INDEX_BYTES_MAX = 16_777_216

@@ -134,6 +134,16 @@ class LaneFollower:
         """Whether something that `peer` offered is still to be fetched."""
         return peer in self._offers
 
+    def has(self, offer: OfferedHead) -> bool:
+        """Whether what is offered is held, or being stored: the same root, or the root of a smaller tree."""
+        if self._held is None or self.state in (State.LOADING, State.OWN, State.STOPPED):
+            return False
+        return offer.checkpoint.size <= self._held.adopted_size and not self._is_beyond(offer)
+
+    def waits_for_news(self, offer: OfferedHead) -> bool:
+        """Whether nothing hinders the news of this head from being taken when it comes."""
+        return self.state is State.CURRENT and self._is_beyond(offer)
+
     def handle(self, event: Event) -> list[Effect]:
         """Take one event and return what to do, in order."""
         move = self._MOVES.get((self.state, type(event)))

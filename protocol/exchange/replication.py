@@ -8,11 +8,12 @@ clock above belong to the driver; randomness is not needed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from protocol.errors import ProtocolError, SessionError
 from protocol.exchange import following
+from protocol.exchange.dissemination import Dissemination
 from protocol.exchange.fetch import Answered, Ask, Job, PeerLeft, Stored, Unanswered
 from protocol.exchange.following import (
     LaneFollower,
@@ -25,7 +26,7 @@ from protocol.exchange.following import (
     Retried,
     State,
 )
-from protocol.exchange.frames import NO_INSTANCE, Answer, Heads, News, Request
+from protocol.exchange.frames import Answer, Graft, Heads, News, Prune, Request
 from protocol.exchange.heads import HeadsCursor, OfferedHead, read_offer
 from protocol.exchange.holding import Blame
 from protocol.exchange.news import make_news
@@ -50,7 +51,7 @@ from protocol.exchange.replication_events import (
     Woken,
 )
 from protocol.exchange.requests import Requests
-from protocol.limits import FETCHES_MAX, LANES_LOADING_MAX, POLL_MS
+from protocol.limits import FETCHES_MAX, LANES_LOADING_MAX, PASSED_ON_MAX, POLL_MS
 from protocol.log.origin import Origin
 
 
@@ -79,7 +80,7 @@ _Owner = _ForHeads | _ForFetch | _ForNode
 
 @dataclass(slots=True)
 class _Peer:
-    """An open peer: what it owes us, and up to which size it is known to have which lane.
+    """An open peer and what it owes us.
 
     `asks_again`: its list is to be asked for once more as soon as the open question about it is answered.
     """
@@ -87,7 +88,6 @@ class _Peer:
     requests: Requests[_Owner]
     asked_ms: int
     asks_again: bool = False
-    sizes: dict[Origin, int] = field(default_factory=dict)
 
 
 class Replication:
@@ -100,6 +100,9 @@ class Replication:
         """Start without peers and lanes."""
         self._peers: dict[bytes, _Peer] = {}
         self._cursors: dict[bytes, HeadsCursor] = {}
+        self._dissemination = Dissemination()
+        self._passing: dict[Origin, tuple[bytes, News]] = {}
+        self._pushing: dict[Origin, set[bytes]] = {}
         self._followers: dict[Origin, LaneFollower] = {}
         self._wanting: dict[Origin, LaneFollower] = {}
         self._doubted: set[Origin] = set()
@@ -133,12 +136,14 @@ class Replication:
         if not self._peers:
             self._poll_ms = now_ms + POLL_MS
         self._peers[event.peer] = _Peer(Requests(event.requests_max), now_ms)
+        self._dissemination.open(event.peer)
         return [*effects, *self._ask_heads(event.peer, now_ms)]
 
     def _peer_closed(self, event: PeerClosed, now_ms: int) -> list[Effect]:
         peer = self._peers.pop(event.peer, None)
         if peer is None:
             return []
+        self._dissemination.close(event.peer)
         if any(follower.has_offer(event.peer) for follower in self._followers.values()):
             self._cursors[event.peer].forget()
         effects: list[Effect] = [
@@ -162,7 +167,11 @@ class Replication:
             if isinstance(frame, News):
                 return self._news_came(event.peer, frame, now_ms)
             if isinstance(frame, Heads) and frame.number == 0:
-                return self._heads_came(event.peer, frame, now_ms)
+                return self._announced(event.peer, frame, now_ms)
+            if isinstance(frame, Prune):
+                self._dissemination.pruned_by(event.peer, frame)
+            if isinstance(frame, Graft):
+                self._dissemination.grafted_by(event.peer, frame)
             if isinstance(frame, Answer) and frame.number != 0:
                 return self._answer_came(event.peer, frame, now_ms)
         except SessionError as error:
@@ -195,10 +204,45 @@ class Replication:
                 effects += self._follow(offer.origin, Offered(peer, offer), now_ms)
         return _merge_loads(effects)
 
+    def _announced(self, peer: bytes, heads: Heads, now_ms: int) -> list[Effect]:
+        """Take heads that were pushed without their entries; most wait a moment for their news."""
+        effects: list[Effect] = []
+        for note in heads.notes:
+            offer, blames = self._read_offer(peer, note)
+            effects += blames
+            if offer is None:
+                continue
+            follower = self._followers.get(offer.origin)
+            if follower is None or not follower.waits_for_news(offer):
+                effects += self._pushed(Offered(peer, offer), now_ms)
+            else:
+                self._dissemination.note_shown(peer, offer.origin, offer.checkpoint.size)
+                if not self._dissemination.hold_back(peer, offer, now_ms):
+                    effects += self._pushed(Offered(peer, offer), now_ms)
+        return _merge_loads(effects)
+
     def _news_came(self, peer: bytes, news: News, now_ms: int) -> list[Effect]:
+        """Take news and note it to be passed on, or prune the link over which it came a second time."""
         offer, effects = self._read_offer(peer, news.note)
-        if offer is not None:
-            effects += self._follow(offer.origin, NewsOffered(peer, offer, news), now_ms)
+        if offer is None:
+            return effects
+        origin, follower = offer.origin, self._followers.get(offer.origin)
+        if follower is not None and follower.has(offer):
+            self._dissemination.note_shown(peer, origin, offer.checkpoint.size)
+            return [*effects, *self._dissemination.refuse_news(peer, origin, is_followed=True)]
+        told = self._pushed(NewsOffered(peer, offer, news), now_ms)
+        if follower is not None and follower.has(offer):
+            self._dissemination.take_news(peer, origin)
+            if len(self._passing) < PASSED_ON_MAX:
+                self._passing[origin] = (peer, news)
+        return [*effects, *told]
+
+    def _pushed(self, event: Offered | NewsOffered, now_ms: int) -> list[Effect]:
+        """Offer what a peer pushed, and remember who did until it is known whether the lane is wanted."""
+        effects = self._follow(event.offer.origin, event, now_ms)
+        follower = self._followers.get(event.offer.origin)
+        if follower is not None and follower.state is State.LOADING:
+            self._pushing.setdefault(event.offer.origin, set()).add(event.peer)
         return effects
 
     def _read_offer(self, peer: bytes, note: bytes) -> tuple[OfferedHead | None, list[Effect]]:
@@ -220,22 +264,24 @@ class Replication:
                 return []
             follower = self._followers[origin] = LaneFollower(origin)
             effects.append(LoadLanes((origin,)))
-        self._peers[event.peer].sizes[origin] = event.offer.checkpoint.size
+        self._dissemination.note_shown(event.peer, origin, event.offer.checkpoint.size)
         return effects + self._tell(follower, event, now_ms)
 
     def _lanes_loaded(self, event: LanesLoaded, now_ms: int) -> list[Effect]:
         """Let go of what is unwanted, unless the wishes changed since: that answer may be older than they."""
         doubted = tuple(origin for origin in event.unwanted if origin in self._doubted)
         self._doubted.difference_update(doubted)
+        effects: list[Effect] = []
         for origin in set(event.unwanted).difference(doubted):
             self._followers.pop(origin, None)
             self._wanting.pop(origin, None)
             self._fetching.discard(origin)
-            for peer in self._peers.values():
-                peer.sizes.pop(origin, None)
-        effects = [
-            effect for held in event.held for effect in self._tell_lane(held.origin, Loaded(held), now_ms)
-        ]
+            for peer in self._pushing.pop(origin, set()).intersection(self._peers):
+                effects += self._dissemination.refuse_news(peer, origin, is_followed=False)
+            self._dissemination.forget_lane(origin)
+        for held in event.held:
+            self._pushing.pop(held.origin, None)
+            effects += self._tell_lane(held.origin, Loaded(held), now_ms)
         return [*effects, LoadLanes(doubted)] if doubted else effects
 
     def _lane_stored(self, event: LaneStored, now_ms: int) -> list[Effect]:
@@ -247,22 +293,22 @@ class Replication:
         return self._tell_lane(event.origin, following.StoreFailed(), now_ms)
 
     def _lane_advanced(self, event: LaneAdvanced, now_ms: int) -> list[Effect]:
-        """Push to everybody who may see it and is not known to have it: own news with its entries."""
-        told = self._tell_lane(event.origin, OwnAdvanced(event.head), now_ms) if event.is_own else []
-        news = make_news(event.head.note, event.start, event.packed, event.count) if event.is_own else None
-        frame = news or Heads(0, NO_INSTANCE, 0, False, (event.head.note,))
-        for name, peer in self._peers.items():
-            may_read = event.readers is None or name in event.readers
-            if may_read and peer.sizes.get(event.origin, 0) < event.head.size:
-                peer.sizes[event.origin] = event.head.size
-                told.append(Send(name, frame))
-        return told
+        """Tell everybody who may see it and is not known to have it: news with its entries."""
+        if event.is_own:
+            effects = self._tell_lane(event.origin, OwnAdvanced(event.head), now_ms)
+            news = make_news(event.head.note, event.start, event.packed, event.count)
+            return [*effects, *self._dissemination.advance(event, news, sender=None)]
+        sender, news = self._passing.pop(event.origin, (None, None))
+        if news is not None and news.note != event.head.note:
+            news = None  # the lane went on by a fetch meanwhile
+        return [*self._dissemination.advance(event, news, sender=sender)]
 
     def _wishes_changed(self, _event: WishesChanged, now_ms: int) -> list[Effect]:
         self._doubted = set(self._followers)
         for cursor in self._cursors.values():
             cursor.forget()
-        return [effect for peer in self._peers for effect in self._ask_heads(peer, now_ms)]
+        asked = [effect for peer in self._peers for effect in self._ask_heads(peer, now_ms)]
+        return [*self._dissemination.take_back(), *asked]
 
     def _tell_lane(self, origin: Origin, event: following.Event, now_ms: int) -> list[Effect]:
         follower = self._followers.get(origin)
@@ -315,6 +361,7 @@ class Replication:
     def _woken(self, _event: Woken, now_ms: int) -> list[Effect]:
         self._wake_ms = None
         effects = [effect for peer in list(self._peers) for effect in self._expire(peer, now_ms)]
+        effects += self._release_announced(now_ms)
         if now_ms >= self._poll_ms and self._peers:
             self._poll_ms = now_ms + POLL_MS
             for follower in list(self._followers.values()):
@@ -322,6 +369,17 @@ class Replication:
             longest_ago = min(self._peers, key=lambda name: self._peers[name].asked_ms)
             effects += self._ask_heads(longest_ago, now_ms)
         return _merge_loads(effects)
+
+    def _release_announced(self, now_ms: int) -> list[Effect]:
+        """Fetch what was announced and did not come, and put the link over which it was back into the tree."""
+        effects: list[Effect] = []
+        grafted: set[Origin] = set()
+        for peer, offer in self._dissemination.release(now_ms):
+            if offer.origin not in grafted:
+                effects.append(self._dissemination.graft(peer, offer.origin.community))
+                grafted.add(offer.origin)
+            effects += self._follow(offer.origin, Offered(peer, offer), now_ms)
+        return effects
 
     def _expire(self, peer: bytes, now_ms: int) -> list[Effect]:
         requests = self._peers[peer].requests
@@ -341,6 +399,8 @@ class Replication:
         times = [deadline for deadline in deadlines if deadline is not None]
         if self._peers:
             times.append(self._poll_ms)
+        if self._dissemination.deadline_ms is not None:
+            times.append(self._dissemination.deadline_ms)
         if not times or (self._wake_ms is not None and self._wake_ms <= min(times)):
             return []
         self._wake_ms = min(times)

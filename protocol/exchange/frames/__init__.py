@@ -7,6 +7,8 @@ types stand in a module a family; which of them are requests, and what answers t
     decode_frame(encode_frame(Ping(7))) == Ping(7)
 """
 
+from typing import get_args
+
 import msgspec
 
 from protocol.errors import SessionError
@@ -28,9 +30,11 @@ from protocol.exchange.frames.fields import (
 from protocol.exchange.frames.lanes import (
     Entries,
     EntriesGet,
+    Graft,
     Heads,
     HeadsSince,
     News,
+    Prune,
     Tiles,
     TilesGet,
     TileWanted,
@@ -63,6 +67,7 @@ __all__ = [
     "Entries",
     "EntriesGet",
     "Frame",
+    "Graft",
     "Hash",
     "Heads",
     "HeadsSince",
@@ -76,6 +81,7 @@ __all__ = [
     "Ping",
     "Pong",
     "Proof",
+    "Prune",
     "Refused",
     "Request",
     "Sealed",
@@ -95,7 +101,8 @@ __all__ = [
 
 Request = HeadsSince | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet
 Answer = Heads | Tiles | Entries | Sealed | SealedAck | Blob | Refused
-Frame = Hello | Proof | Request | Answer | News | Ping | Pong | Bye
+Push = News | Prune | Graft
+Frame = Hello | Proof | Request | Answer | Push | Ping | Pong | Bye
 
 ANSWERS: dict[type[Request], type[Answer]] = {
     HeadsSince: Heads,
@@ -112,7 +119,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 FRAME_TYPES: dict[str, type[Frame]] = {
     str(struct.__struct_config__.tag): struct
-    for struct in (Hello, Proof, *ANSWERS, *ANSWERS.values(), Refused, News, Ping, Pong, Bye)
+    for struct in (Hello, Proof, *ANSWERS, *ANSWERS.values(), Refused, *get_args(Push), Ping, Pong, Bye)
 }
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from protocol.exchange.frames.fields import Count, Instance, NoteBytes, Packed, Size
+from protocol.exchange.frames.fields import Count, Hash, Instance, NoteBytes, Packed, Size
 from protocol.identity.keys import HASH_BYTES
 from protocol.limits import HEADS_PAGE_MAX, NEWS_BYTES_MAX, TILE_WIDTH, TILES_PAGE_MAX
 from protocol.log.origin import Origin
@@ -78,3 +78,16 @@ class News(Struct, frozen=True, array_like=True, tag="news"):
     note: NoteBytes
     start: Size
     packed: Annotated[bytes, Meta(min_length=2, max_length=NEWS_BYTES_MAX)]
+
+
+class Prune(Struct, frozen=True, array_like=True, tag="prune"):
+    """Asks to be sent no more news of a community with its entries: announcements only, or nothing at all."""
+
+    community: Hash
+    is_followed: bool
+
+
+class Graft(Struct, frozen=True, array_like=True, tag="graft"):
+    """Takes a `prune` back: news of this community is to come with its entries again."""
+
+    community: Hash

@@ -1,0 +1,165 @@
+"""Who is told of a new head: with its entries along a tree, or by its name alone (PROTOCOL.md section 28).
+
+Every link starts eager. Whoever gets news twice prunes the second link for that community, so that a tree of the
+fastest paths stays; over pruned links heads are announced, and what no news follows is grafted back into the tree
+(Leitao, Pereira, Rodrigues: Epidemic Broadcast Trees, SRDS 2007; one tree a community).
+
+    effects = dissemination.advance(advanced, news, sender=peer)
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from protocol.exchange.frames import Graft, Heads, News, Prune
+from protocol.exchange.frames.fields import NO_INSTANCE
+from protocol.exchange.heads import OfferedHead
+from protocol.exchange.replication_events import LaneAdvanced, Send
+from protocol.limits import GRACE_MS, HELD_BACK_MAX, PRUNED_MAX
+from protocol.log.origin import Origin
+
+
+@dataclass(slots=True)
+class _Link:
+    """One open peer: what it is known to have, and of which communities it wants no more than to be told.
+
+    `pruned` are those whose news it gets elsewhere, `unwanted` those that it does not follow at all, and
+    `refused` those that we do not follow, as we told it.
+    """
+
+    sizes: dict[Origin, int] = field(default_factory=dict)
+    pruned: set[bytes] = field(default_factory=set)
+    unwanted: set[bytes] = field(default_factory=set)
+    refused: set[bytes] = field(default_factory=set)
+
+
+class Dissemination:
+    """The tree of every community over one node's links."""
+
+    def __init__(self) -> None:
+        """Start without links."""
+        self._links: dict[bytes, _Link] = {}
+        self._held_back: dict[Origin, tuple[int, dict[bytes, OfferedHead]]] = {}
+
+    @property
+    def deadline_ms(self) -> int | None:
+        """When the first announcement has waited long enough; None where none waits."""
+        return min((due_ms for due_ms, _ in self._held_back.values()), default=None)
+
+    # Links.
+
+    def open(self, peer: bytes) -> None:
+        """Begin with an eager link."""
+        self._links[peer] = _Link()
+
+    def close(self, peer: bytes) -> None:
+        """Forget a link and what was announced over it."""
+        self._links.pop(peer, None)
+        for origin, (_, offers) in list(self._held_back.items()):
+            offers.pop(peer, None)
+            if not offers:
+                del self._held_back[origin]
+
+    def forget_lane(self, origin: Origin) -> None:
+        """Forget a lane that is not followed."""
+        self._held_back.pop(origin, None)
+        for link in self._links.values():
+            link.sizes.pop(origin, None)
+
+    def note_shown(self, peer: bytes, origin: Origin, size: int) -> None:
+        """Note that a peer has stated a head of this size."""
+        self._links[peer].sizes[origin] = size
+
+    # What comes in.
+
+    def pruned_by(self, peer: bytes, prune: Prune) -> None:
+        """Hear that a peer wants announcements only, or nothing at all, of a community."""
+        link = self._links[peer]
+        if len(link.pruned) + len(link.unwanted) < PRUNED_MAX:
+            (link.pruned if prune.is_followed else link.unwanted).add(prune.community)
+
+    def grafted_by(self, peer: bytes, graft: Graft) -> None:
+        """Hear that a peer wants the news of a community with its entries again."""
+        self._links[peer].pruned.discard(graft.community)
+        self._links[peer].unwanted.discard(graft.community)
+
+    def take_news(self, peer: bytes, origin: Origin) -> None:
+        """Keep the link eager over which news came first."""
+        self._links[peer].pruned.discard(origin.community)
+
+    def refuse_news(self, peer: bytes, origin: Origin, *, is_followed: bool) -> list[Send]:
+        """Answer news that is held already, or of a community that is not followed, by pruning the link."""
+        ours = self._links[peer].pruned if is_followed else self._links[peer].refused
+        if len(ours) >= PRUNED_MAX:
+            return []
+        ours.add(origin.community)
+        return [Send(peer, Prune(origin.community, is_followed))]
+
+    def take_back(self) -> list[Send]:
+        """Ask again for the news of what was not followed: it may be followed now."""
+        grafts = [
+            Send(peer, Graft(community)) for peer, link in self._links.items() for community in link.refused
+        ]
+        for link in self._links.values():
+            link.refused.clear()
+        return grafts
+
+    def hold_back(self, peer: bytes, offer: OfferedHead, now_ms: int) -> bool:
+        """Keep an announcement for a while, because its news is on the way; return whether it is kept.
+
+        What the community itself announces is not on the way from anybody else.
+        """
+        origin = offer.origin
+        if peer == origin.community:
+            return False
+        due_ms, offers = self._held_back.get(origin, (now_ms + GRACE_MS, {}))
+        if origin not in self._held_back and len(self._held_back) >= HELD_BACK_MAX:
+            return False
+        offers[peer] = offer
+        self._held_back[origin] = (due_ms, offers)
+        return True
+
+    def settle(self, origin: Origin, size: int) -> None:
+        """Let go of the announcements that a lane has caught up with."""
+        if origin in self._held_back:
+            due_ms, offers = self._held_back[origin]
+            left = {peer: offer for peer, offer in offers.items() if offer.checkpoint.size > size}
+            if left:
+                self._held_back[origin] = (due_ms, left)
+            else:
+                del self._held_back[origin]
+
+    def release(self, now_ms: int) -> list[tuple[bytes, OfferedHead]]:
+        """Return the announcements whose news did not come, each with its peer, the first one grafted back."""
+        due = [origin for origin, (due_ms, _) in self._held_back.items() if due_ms <= now_ms]
+        return [item for origin in due for item in self._held_back.pop(origin)[1].items()]
+
+    def graft(self, peer: bytes, community: bytes) -> Send:
+        """Make a link eager again from both ends."""
+        self._links[peer].pruned.discard(community)
+        return Send(peer, Graft(community))
+
+    # What goes out.
+
+    def advance(self, event: LaneAdvanced, news: News | None, *, sender: bytes | None) -> list[Send]:
+        """Tell of a new head everybody who may read it and is not known to have it.
+
+        `news` is the push with its entries, None where they are too many or not at hand; `sender` is the peer
+        from whom it came.
+        """
+        self.settle(event.origin, event.head.size)
+        heads = Heads(0, NO_INSTANCE, 0, False, (event.head.note,))
+        told = []
+        for peer, link in self._links.items():
+            if not _is_told(peer, link, event, sender):
+                continue
+            link.sizes[event.origin] = event.head.size
+            is_eager = news is not None and event.origin.community not in link.pruned
+            told.append(Send(peer, news if is_eager and news else heads))
+        return told
+
+
+def _is_told(peer: bytes, link: _Link, event: LaneAdvanced, sender: bytes | None) -> bool:
+    readers: Collection[bytes] | None = event.readers
+    may_read = readers is None or peer in readers
+    is_wanted = event.origin.community not in link.unwanted
+    return may_read and is_wanted and peer != sender and link.sizes.get(event.origin, 0) < event.head.size
