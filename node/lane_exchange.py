@@ -6,6 +6,7 @@ Which thread they run on, `node/peering.py` says.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from node.statements import answer_about_statements
 from node.writer.transaction import Transaction
 from protocol.exchange.frames import (
     Answer,
@@ -19,6 +20,8 @@ from protocol.exchange.frames import (
     Sealed,
     SealedGet,
     SealedObject,
+    StatementGet,
+    StatementsSince,
     Tiles,
     TilesGet,
     WrappedKey,
@@ -125,6 +128,8 @@ def answer_request(read: StateReader, reader: bytes, request: Request) -> Answer
         return _sealed(read, reader, request)
     if isinstance(request, BlobGet):
         return _blob(read, request)
+    if isinstance(request, StatementsSince | StatementGet):
+        return answer_about_statements(read, request)
     return Refused(request.number, "request_refused", type(request).__name__)
 
 

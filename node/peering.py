@@ -20,12 +20,14 @@ from node.lane_exchange import (
     runs_of,
     take_run,
 )
+from node.statements import keep_statement, load_statements
 from node.writer.transaction import Transaction
 from protocol.encoding import encode
 from protocol.exchange.following import OwnLaneSeen
 from protocol.exchange.frames import Answer, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.statements import StatementJudged, StatementsLoaded, digest_of
 from protocol.lanes.kind import LANE_NAMES
 from protocol.log.origin import Origin
 from storage.errors import StorageError
@@ -138,6 +140,15 @@ class NodePeering:
             return tuple(sorted(wanted))
 
         return await node.write(job)
+
+    async def load_statements(self, after: int | None) -> StatementsLoaded:
+        """Return the digests of all statements held, or the texts that were kept after a number."""
+        return await self._node.read(lambda read: load_statements(read, after))
+
+    async def judge_statement(self, peer: bytes, text: bytes) -> StatementJudged:
+        """Judge a statement that `peer` brought with what is known here, and keep it, synced, if it holds."""
+        verdict = await self._node.write(lambda transaction: keep_statement(transaction, text))
+        return StatementJudged(peer, digest_of(text), verdict.code, verdict.is_blamed)
 
     async def report(self, finding: Finding) -> None:
         """Keep the evidence of a fork; an own head that we do not know stops our signing."""

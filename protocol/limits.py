@@ -93,6 +93,16 @@ SILENCE_MS = 60_000  # then a ping is sent
 PING_MS = 30_000  # then the session ends
 POLL_MS = 30_000  # how often one peer is asked for its heads without a reason
 
+# Statements (section 23)
+STATEMENT_BYTES_MAX = 32_768
+STATEMENTS_PAGE_MAX = 256
+STATEMENTS_MAX = 4_096  # statements about communities that are not followed, in all
+STATEMENTS_OF_COMMUNITY_MAX = 64
+STATEMENTS_LISTED_MAX = 16_384  # digests that a node remembers of one peer
+STATEMENTS_JUDGED_MAX = 64  # statements that wait at one time for the store's judgement
+STATEMENTS_ASKED_MAX = 4  # statements that are asked of one peer at a time
+STATEMENTS_PASSED_MAX = 4_096  # digests of statements that were not kept, remembered so as not to ask again
+
 # Dissemination (section 28)
 GRACE_MS = 200  # so long an announcement waits for its news before it is fetched
 HELD_BACK_MAX = 4_096  # lanes whose announcements wait

@@ -3,6 +3,7 @@
 Each is kept once by its bytes, under the community and epoch that it is about.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -40,12 +41,27 @@ def evidence_about(connection: sa.Connection, community: bytes, kind: str | None
     return [Evidence(*row) for row in connection.execute(question)]
 
 
-def evidence_after(connection: sa.Connection, number: int, limit: int) -> list[Evidence]:
-    """Return up to `limit` notes that arrived after `number`, oldest first."""
-    question = (
-        _ALL.where(evidence.c.evidence_number > number).order_by(evidence.c.evidence_number).limit(limit)
-    )
+def evidence_after(connection: sa.Connection, number: int) -> list[Evidence]:
+    """Return the notes that arrived after `number`, oldest first."""
+    question = _ALL.where(evidence.c.evidence_number > number).order_by(evidence.c.evidence_number)
     return [Evidence(*row) for row in connection.execute(question)]
+
+
+def evidence_digests(connection: sa.Connection, kinds: Sequence[str]) -> dict[bytes, int]:
+    """Return the SHA-256 of every note of these kinds, with its number."""
+    question = sa.select(evidence.c.note_hash, evidence.c.evidence_number).where(evidence.c.kind.in_(kinds))
+    return {row.note_hash: row.evidence_number for row in connection.execute(question)}
+
+
+def evidence_of_digest(connection: sa.Connection, digest: bytes, kinds: Sequence[str]) -> bytes | None:
+    """Return the note of one of these kinds whose SHA-256 this is, or None."""
+    question = sa.select(evidence.c.note).where(evidence.c.note_hash == digest, evidence.c.kind.in_(kinds))
+    return connection.execute(question).scalars().first()
+
+
+def evidence_size(connection: sa.Connection) -> int:
+    """Return how many notes are kept in all."""
+    return connection.execute(sa.select(sa.func.count()).select_from(evidence)).scalar_one()
 
 
 _ALL = sa.select(

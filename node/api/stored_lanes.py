@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from node.api.tiles import LaneSize, Visibility
+from node.epochs import SUCCESSOR
 from protocol.lanes.kind import CHARTER
 from protocol.log.origin import Origin
 from protocol.log.tiles import TileAddress, tile_width
@@ -14,8 +15,6 @@ from storage.evidence import evidence_about
 from storage.heads import Head, HeadStore
 from storage.lanes import LaneStore
 from storage.views.reading import StateReader
-
-SUCCESSOR = "successor"  # the kind under which storage keeps successor notes
 
 Answer = TypeVar("Answer")
 

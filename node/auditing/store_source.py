@@ -6,6 +6,7 @@ with open_store(where, writer=False) as store:
 
 from collections.abc import Collection
 
+from node.epochs import SUCCESSOR
 from protocol.audit.bundle import (
     INDEX_PATH,
     Source,
@@ -27,8 +28,6 @@ from storage.views.reading import StateReader
 STORE = "store"  # what findings call it
 PARTNERS_MAX = 1_024
 
-_SUCCESSOR = "successor"
-
 
 class StoreSource:
     """Reads lanes of some communities out of a store; heads that move on meanwhile are left for the next audit."""
@@ -44,7 +43,7 @@ class StoreSource:
             self._notes = {
                 successor_path(community, kept.epoch): kept.note
                 for community in communities
-                for kept in reversed(evidence_about(connection, community, _SUCCESSOR))
+                for kept in reversed(evidence_about(connection, community, SUCCESSOR))
             }
         self._heads = {Origin(head.community, head.lane, head.epoch): head for head in found}
         self._notes |= {checkpoint_path(origin): head.note for origin, head in self._heads.items()}

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from node.errors import NodeError
 from node.federation.pile import Pile
@@ -25,8 +25,6 @@ from protocol.exchange.frames import Answer, Frame, Refused, Request, SealedAck,
 from protocol.exchange.holding import AdoptHead, Blame, RememberHead, ReportFork, StoreEntries, StoreStep
 from protocol.exchange.replication_events import (
     Drop,
-    Effect,
-    Event,
     LaneAdvanced,
     LanesLoaded,
     LaneStored,
@@ -38,6 +36,16 @@ from protocol.exchange.replication_events import (
     StepsFailed,
     WakeAt,
     Woken,
+)
+from protocol.exchange.statements import (
+    JudgeStatement,
+    LoadStatements,
+    StatementJudged,
+    Statements,
+    StatementsGrown,
+    StatementsLoaded,
+    StatementUnjudged,
+    digest_of,
 )
 from protocol.lanes.kind import CHARTER
 from protocol.log.origin import Origin
@@ -67,11 +75,12 @@ class Driver:
         self.blames: Counter[str] = Counter()
         self._store = store
         self._links = links
-        self._exchange = Exchange()
+        self._exchange = Exchange(Statements())
         self._loads: Pile[Origin] = Pile()
         self._steps: Pile[StoreStep] = Pile()
         self._findings: Pile[Finding] = Pile()
         self._signed: Pile[str] = Pile()
+        self._statements: Pile[LoadStatements | JudgeStatement] = Pile()
         self._shown: dict[Origin, int] = {}
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._last_token = 0
@@ -79,7 +88,7 @@ class Driver:
 
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Begin to perform, and return the tasks, which run until they are cancelled."""
-        loops = (self._load_lanes, self._take_steps, self._report, self._tell_signed)
+        loops = (self._load_lanes, self._take_steps, self._report, self._tell_signed, self._mind_statements)
         return [tasks.create_task(loop()) for loop in loops]
 
     def stop(self) -> None:
@@ -89,7 +98,7 @@ class Driver:
         for token in list(self._replies):
             self._perform_reply(Reply(token, None, "session_stopping"))
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Any) -> None:
         """Tell the machines what happened and do what they want."""
         now_ms = int(asyncio.get_running_loop().time() * 1000)
         for effect in self._exchange.handle(event, now_ms):
@@ -98,6 +107,10 @@ class Driver:
     def note_signed(self, lanes: Collection[str]) -> None:
         """Hear that own lanes have new signed heads."""
         self._signed.put(*lanes)
+
+    def note_evidence(self) -> None:
+        """Hear that the store has kept something that may travel."""
+        self.tell(StatementsGrown())
 
     def reconsider(self, community: bytes) -> None:
         """Ask the store again which lanes of a community are wanted."""
@@ -133,7 +146,7 @@ class Driver:
             return Refused(request.number, "store_unavailable", "")
         return SealedAck(request.number, kept) if kept else Refused(request.number, "sealed_not_admitted", "")
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: Any) -> None:
         match effect:
             case Send():
                 self._links.send(effect.peer, effect.frame)
@@ -152,6 +165,8 @@ class Driver:
             case Blame():
                 self.blames[effect.code] += 1
                 log.info("a peer is blamed: %s %s", effect.code, effect.detail)
+            case LoadStatements() | JudgeStatement():
+                self._statements.put(effect)
             case ReportFork() | ReportDamage() | OwnLaneSeen():
                 self._findings.put(effect)
 
@@ -200,6 +215,21 @@ class Driver:
                     await self._store.report(finding)
                 except (StorageError, NodeError) as error:
                     log.warning("the finding was not kept: %s", error.code)
+
+    async def _mind_statements(self) -> None:
+        while True:
+            for effect in await self._statements.take_all():
+                try:
+                    self.tell(await self._minded(effect))
+                except (StorageError, NodeError) as error:
+                    log.warning("statements are not at hand: %s", error.code)  # the machine asks again
+                    if isinstance(effect, JudgeStatement):
+                        self.tell(StatementUnjudged(digest_of(effect.text)))
+
+    async def _minded(self, effect: LoadStatements | JudgeStatement) -> StatementsLoaded | StatementJudged:
+        if isinstance(effect, JudgeStatement):
+            return await self._store.judge_statement(effect.peer, effect.text)
+        return await self._store.load_statements(effect.after)
 
     async def _tell_signed(self) -> None:
         """Push own heads. After a word in the charter those of all lanes: it may have let somebody in."""

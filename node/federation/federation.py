@@ -140,6 +140,8 @@ class Federation:
         """Hear what the writer has done; signed heads are pushed."""
         if advance.signed:
             self._links.driver.note_signed(advance.signed)
+        if advance.has_new_evidence:
+            self._links.driver.note_evidence()
 
     async def add_address(self, text: str, community: bytes | None) -> None:
         """Dial an address from now on, and follow who answers there; with `community`, only that one.

@@ -12,6 +12,7 @@ from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.statements import StatementJudged, StatementsLoaded
 from protocol.log.origin import Origin
 
 Trust = Literal["blocked", "followed", "found"]
@@ -68,6 +69,12 @@ class FederationStore(Protocol):
 
     async def keep_sealed(self, sender: bytes, objects: Sequence[SealedObject]) -> tuple[bytes, ...]:
         """Keep sealed objects for their readers; return the commitments that are held now, synced."""
+
+    async def load_statements(self, after: int | None) -> StatementsLoaded:
+        """Return the digests of all statements held, or the texts that were kept after a number."""
+
+    async def judge_statement(self, peer: bytes, text: bytes) -> StatementJudged:
+        """Judge a statement that `peer` brought with what is known here, and keep it, synced, if it holds."""
 
     async def report(self, finding: Finding) -> None:
         """Keep the evidence of a fork, a damaged copy, or an own lane that we do not know, and act on it."""

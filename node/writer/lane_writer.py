@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from node.errors import NodeError
 from node.writer.backlog import Backlog
 from node.writer.clock import ClockGuard
-from node.writer.inbox import Answered, Asked, Inbox, Job, answer
+from node.writer.inbox import Asked, Inbox, Job, answer
 from node.writer.own_lanes import OwnLanes, Signer
 from node.writer.stored_entries import StoredEntries
 from node.writer.transaction import Transaction
@@ -46,11 +46,12 @@ JOB_STORAGE_CODES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What the writer has done: heads that may be shown, and whether the folded state went on."""
+    """What the writer has done: heads that may be shown, whether the folded state went on, new evidence."""
 
     signed: tuple[str, ...] = ()
     stored: frozenset[bytes] = frozenset()
     folded: bool = False
+    has_new_evidence: bool = False
 
 
 class LaneWriter:
@@ -164,7 +165,8 @@ class LaneWriter:
         self._backlog.begin_group()
         marks: list[Mark] = []
         with self._store.write() as connection, self._state.within(connection):
-            answers = self._run_jobs(jobs, connection)
+            transaction = self._make_transaction(connection)
+            answers = [(future, *self._run_job(job, transaction)) for job, future in jobs]
             grown = self._own.store_fresh(connection)
             self._note_unsigned(grown)
             if self._is_signing_due():
@@ -173,15 +175,16 @@ class LaneWriter:
         stored = self._backlog.end_group()
         if grown:
             self._backlog.note_own()
-        if stored or grown:
-            self._on_advance(Advance(stored=stored, folded=bool(grown)))
+        has_new_evidence = transaction.has_new_evidence
+        if stored or grown or has_new_evidence:
+            self._on_advance(Advance((), stored, bool(grown), has_new_evidence))
         if marks:
             self._own.settle_marks(marks)
             self._show(marks)
 
-    def _run_jobs(self, jobs: list[Asked], connection: sa.Connection) -> list[Answered]:
+    def _make_transaction(self, connection: sa.Connection) -> Transaction:
         self._entries.connection = connection
-        transaction = Transaction(
+        return Transaction(
             connection,
             state=self._state,
             fold=self._fold,
@@ -191,7 +194,6 @@ class LaneWriter:
             backlog=self._backlog,
             refusal=self._refusal,
         )
-        return [(future, *self._run_job(job, transaction)) for job, future in jobs]
 
     def _run_job(self, job: Job, transaction: Transaction) -> tuple[Any, BaseException | None]:
         try:

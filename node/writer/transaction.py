@@ -15,6 +15,7 @@ from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, LaneStatem
 from protocol.lanes.kind import CHARTER, LANE_NAMES, LEDGER, TRADE, Key, Lane, Reference, Waiting
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import Body, encode_record
+from storage.evidence import add_evidence
 from storage.views.folding import FoldState
 from storage.views.reading import StateReader
 
@@ -43,6 +44,7 @@ class Transaction:
         """Take what the writer holds for the length of one transaction."""
         self.connection = connection
         self.community = signer.community
+        self.has_new_evidence = False
         self.clock = clock
         self._signer = signer
         self._state = state
@@ -67,6 +69,12 @@ class Transaction:
         if lane != CHARTER:
             self._open(lane)
         return self._append(lane, body)
+
+    def keep_evidence(self, community: bytes, epoch: int, kind: str, note: bytes) -> bool:
+        """Keep a note about an epoch of a community; return whether it was new. What travels is then told."""
+        is_new = add_evidence(self.connection, community, epoch, kind, note)
+        self.has_new_evidence |= is_new
+        return is_new
 
     def note_coming(self, lane: Lane, epoch: int, size: int) -> None:
         """Say that entries of another community's lane are on their way, up to `size`."""

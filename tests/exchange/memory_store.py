@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from protocol.exchange.frames import (
     Answer,
@@ -10,12 +11,24 @@ from protocol.exchange.frames import (
     HeadsSince,
     Refused,
     Request,
+    Statement,
+    StatementGet,
+    StatementsSince,
     Tiles,
     TilesGet,
 )
 from protocol.exchange.heads import HeadChange, make_heads_page, start_of_page
 from protocol.exchange.holding import AdoptHead, HeldLane, RememberHead, SignedHead, StoreEntries, StoreStep
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.statements import (
+    JudgeStatement,
+    LoadStatements,
+    StatementJudged,
+    StatementsGrown,
+    StatementsLoaded,
+    digest_of,
+    make_digests_page,
+)
 from protocol.identity.keys import SigningKey
 from protocol.limits import ENTRIES_FRAME_BYTES_MAX
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
@@ -64,6 +77,8 @@ class MemoryStore:
         self.changes = 0
         self.steps: list[StoreStep] = []
         self.is_full = False
+        self.statements: list[bytes] = []
+        self.unknown: set[bytes] = set()
 
     def append(self, origin: Origin, entries: list[bytes]) -> LaneAdvanced:
         lane = self.lanes.setdefault(origin, MemoryLane())
@@ -118,7 +133,29 @@ class MemoryStore:
             return self._advance(step.origin, step.head)
         return LaneStored(step.origin, len(lane.entries))
 
+    def mind(self, effect: LoadStatements | JudgeStatement) -> list[Any]:
+        """A statement of the tests holds when it begins with `good`; those in `unknown` cannot be judged."""
+        if isinstance(effect, LoadStatements):
+            if effect.after is None:
+                return [StatementsLoaded(len(self.statements), tuple(map(digest_of, self.statements)))]
+            return [StatementsLoaded(len(self.statements), (), tuple(self.statements[effect.after :]))]
+        text, digest = effect.text, digest_of(effect.text)
+        if text in self.unknown:
+            return [StatementJudged(effect.peer, digest, "statement_undecided")]
+        if not text.startswith(b"good"):
+            return [StatementJudged(effect.peer, digest, "note_not_signed", is_blamed=True)]
+        is_new = text not in self.statements
+        if is_new:
+            self.statements.append(text)
+        return [StatementJudged(effect.peer, digest), *([StatementsGrown()] if is_new else [])]
+
     def answer(self, reader: bytes, request: Request) -> Answer:
+        if isinstance(request, StatementsSince):
+            return make_digests_page(request, set(map(digest_of, self.statements)))
+        if isinstance(request, StatementGet):
+            found = [text for text in self.statements if digest_of(text) == request.digest]
+            refused = Refused(request.number, "statement_not_held", "")
+            return Statement(request.number, found[0]) if found else refused
         if isinstance(request, HeadsSince):
             return self._heads(reader, request)
         if isinstance(request, TilesGet | EntriesGet) and request.origin in self._readable(reader):

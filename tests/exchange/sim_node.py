@@ -1,4 +1,4 @@
-"""One node of the simulated network: a store, the real machine, and what it reported."""
+"""One node of the simulated network: a store, the real machine or all of them, and what it reported."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,6 +12,9 @@ from tests.exchange.memory_store import MemoryStore
 @dataclass
 class SimNode:
     store: MemoryStore
-    machine: Replication = field(default_factory=Replication)
+    make: Callable[[], Any] = Replication
     reports: list[Any] = field(default_factory=list)
     lie: Callable[[Frame], Iterable[Frame]] = lambda frame: [frame]
+
+    def __post_init__(self) -> None:
+        self.machine = self.make()

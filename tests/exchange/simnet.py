@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
+from typing import Any
 
 from protocol.exchange import replication_events as events
 from protocol.exchange.frames import Frame, decode_frame, encode_frame
 from protocol.exchange.holding import AdoptHead, RememberHead, StoreEntries
-from protocol.exchange.replication import Replication
+from protocol.exchange.statements import JudgeStatement, LoadStatements
 from protocol.log.origin import Origin
 from tests.exchange.sim_node import SimNode
 
@@ -43,13 +44,13 @@ class SimNet:
     def restart(self, name: bytes) -> None:
         """A kill: what the store has taken stays, everything else is gone."""
         self.agenda = sorted(item for item in self.agenda if item[2] != name)
-        self.nodes[name].machine = Replication()
+        self.nodes[name].machine = self.nodes[name].make()
         self.disconnect(name)
 
     def append(self, name: bytes, origin: Origin, entries: list[bytes]) -> None:
         self.tell(name, self.nodes[name].store.append(origin, entries))
 
-    def tell(self, name: bytes, event: events.Event) -> None:
+    def tell(self, name: bytes, event: Any) -> None:
         for effect in self.nodes[name].machine.handle(event, self.now_ms):
             self._perform(name, self.nodes[name], effect)
 
@@ -76,10 +77,16 @@ class SimNet:
             self._later(name, self.now_ms + self.load_ms, lambda: self.tell(name, loaded))
         elif isinstance(effect, RememberHead | StoreEntries | AdoptHead):
             self._later(name, self.now_ms + 5, lambda: self.tell(name, node.store.take(effect)))
+        elif isinstance(effect, LoadStatements | JudgeStatement):
+            self._later(name, self.now_ms + self.load_ms, lambda: self._mind(name, node, effect))
         elif isinstance(effect, events.WakeAt):
             self._later(name, effect.at_ms, lambda: self.tell(name, events.Woken()))
         else:
             node.reports.append(effect)
+
+    def _mind(self, name: bytes, node: SimNode, effect: LoadStatements | JudgeStatement) -> None:
+        for event in node.store.mind(effect):
+            self.tell(name, event)
 
     def _send(self, name: bytes, peer: bytes, frame: Frame) -> None:
         self.sent.append((name, peer, frame))

@@ -32,6 +32,11 @@ from protocol.exchange.frames import (
     SealedGet,
     SealedObject,
     SealedPut,
+    Statement,
+    StatementDigests,
+    StatementGet,
+    StatementNews,
+    StatementsSince,
     Tiles,
     TilesGet,
     TileWanted,
@@ -62,6 +67,11 @@ ONE_OF_EACH: list[Frame] = [
     SealedAck(5, (b"h" * 32,)),
     BlobGet(6, b"h" * 32, 0, 1024),
     Blob(6, 5, b"bytes"),
+    StatementsSince(7, b"h" * 32, b"h" * 32),
+    StatementDigests(7, True, (b"h" * 32,)),
+    StatementGet(8, b"h" * 32),
+    Statement(8, b"text"),
+    StatementNews(b"text"),
     Refused(6, "blob_not_held", ""),
     Ping(7),
     Pong(7),
@@ -78,7 +88,7 @@ def test_every_frame_comes_back_as_it_was_sent(frame: Frame) -> None:
 def test_each_type_of_frame_is_tried_here() -> None:
     """The list above misses no type, and every request has its answer."""
     assert {type(frame) for frame in ONE_OF_EACH} == set(FRAME_TYPES.values())
-    assert len(ANSWERS) == 6
+    assert len(ANSWERS) == 8
 
 
 def test_the_largest_sealed_object_fits_into_a_frame() -> None:

@@ -17,6 +17,7 @@ from node.writer.lane_writer import Advance
 from protocol.exchange.frames import Answer, Blob, BlobGet, Refused, Request, Sealed, SealedGet, SealedObject
 from protocol.exchange.holding import HeldLane, StoreStep
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementJudged, StatementsLoaded
 from protocol.identity.genesis import make_genesis
 from protocol.identity.keys import SigningKey, log_key_hash
 from protocol.identity.sealing import ReaderKey
@@ -77,6 +78,7 @@ class LoopbackStore:
         self.blobs: dict[bytes, bytes] = {}
         self.batches: list[int] = []
         self.is_broken = False
+        self.on_growth: Callable[[], None] = lambda: None
         self.genesis_keys: dict[bytes, bytes] = {}
         self._lock = Lock()
 
@@ -145,6 +147,16 @@ class LoopbackStore:
         self.sealed |= {item.commitment: item for item in admitted}
         return tuple(item.commitment for item in admitted)
 
+    async def load_statements(self, after: int | None) -> StatementsLoaded:
+        loaded: StatementsLoaded = (await self._off_loop(self.memory.mind, LoadStatements(after)))[0]
+        return loaded
+
+    async def judge_statement(self, peer: bytes, text: bytes) -> StatementJudged:
+        judged, *grown = await self._off_loop(self.memory.mind, JudgeStatement(peer, text))
+        if grown:
+            self.on_growth()
+        return judged  # type: ignore[no-any-return]  # a StatementJudged comes first
+
     async def report(self, finding: Finding) -> None:
         self.findings.append(finding)
         _beat()
@@ -206,6 +218,7 @@ class LoopbackNode:
         self.federation = Federation(
             store=self.store, vault=self.vault, settings=settings, listening=self.listening, http=self._http
         )
+        self.store.on_growth = lambda: self.federation.note(Advance(has_new_evidence=True))
         await self.federation.__aenter__()
         return self
 

@@ -7,8 +7,9 @@ import pytest
 
 from node.api.frame import Gate, build_app
 from node.api.openapi import openapi_document
-from node.api.stored_lanes import SUCCESSOR, StoredLanes
+from node.api.stored_lanes import StoredLanes
 from node.api.tiles import tile_routes
+from node.epochs import SUCCESSOR
 from protocol.fold import Fold
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import CHARTER, TRADE, Lane

@@ -28,6 +28,7 @@ from node.pages.visit import SESSION_COOKIE
 from node.pages.welcome import welcome_pages
 from node.peering import NodePeering
 from node.vault import found_community, open_vault
+from node.vault.kit import Kit
 from node.writer.clock import system_clock
 from node.writer.lane_writer import Advance
 from protocol.identity.keys import to_base32
@@ -118,7 +119,9 @@ class Community:
 
 
 @asynccontextmanager
-async def opened_community(folder: Path, name: str, *, mdns: bool = False) -> AsyncIterator[Community]:
+async def opened_community(
+    folder: Path, name: str, *, mdns: bool = False, keep_kit: Callable[[Kit], None] = lambda kit: None
+) -> AsyncIterator[Community]:
     """Found a community and run its node with federation, the neighbours' pages and the first run's."""
     found_community(
         folder,
@@ -126,7 +129,7 @@ async def opened_community(folder: Path, name: str, *, mdns: bool = False) -> As
         currency="EUR",
         words_language="en",
         now_ms=system_clock(),
-        keep_kit=lambda kit: None,
+        keep_kit=keep_kit,
     )
     flags = {"folder": str(folder), "mdns": str(mdns).lower()}
     settings = read_sources(flags=flags, environment={}).settings()

@@ -178,8 +178,8 @@ def test_settings_notes_and_drafts_are_kept(store: Store) -> None:
         assert add_evidence(connection, b"\x01" * 32, 0, "fork", b"two heads")
         assert [found.note for found in evidence_about(connection, COMMUNITY)] == [b"two heads", b"note"]
         assert [found.epoch for found in evidence_about(connection, COMMUNITY, "successor")] == [1]
-        first, *rest = evidence_after(connection, 0, 10)
-        assert evidence_after(connection, first.number, 1) == rest[:1]
+        first, *rest = evidence_after(connection, 0)
+        assert evidence_after(connection, first.number) == rest
 
         number = add_draft(connection, lane="trade", kind="order.accepted", body=b"body", made_ms=5)
         second = add_draft(connection, lane="trade", kind="order.rejected", body=b"b", made_ms=4)

@@ -50,6 +50,13 @@ from protocol.exchange.frames.objects import (
     WrappedKey,
 )
 from protocol.exchange.frames.session import Bye, Hello, Ping, Pong, Proof, Refused
+from protocol.exchange.frames.statements import (
+    Statement,
+    StatementDigests,
+    StatementGet,
+    StatementNews,
+    StatementsSince,
+)
 from protocol.limits import FRAME_BYTES_MAX
 
 __all__ = [
@@ -91,6 +98,11 @@ __all__ = [
     "SealedPut",
     "Signature",
     "Size",
+    "Statement",
+    "StatementDigests",
+    "StatementGet",
+    "StatementNews",
+    "StatementsSince",
     "TileWanted",
     "Tiles",
     "TilesGet",
@@ -99,9 +111,11 @@ __all__ = [
     "encode_frame",
 ]
 
-Request = HeadsSince | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet
-Answer = Heads | Tiles | Entries | Sealed | SealedAck | Blob | Refused
-Push = News | Prune | Graft
+Request = (
+    HeadsSince | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet | StatementsSince | StatementGet
+)
+Answer = Heads | Tiles | Entries | Sealed | SealedAck | Blob | StatementDigests | Statement | Refused
+Push = News | Prune | Graft | StatementNews
 Frame = Hello | Proof | Request | Answer | Push | Ping | Pong | Bye
 
 ANSWERS: dict[type[Request], type[Answer]] = {
@@ -111,6 +125,8 @@ ANSWERS: dict[type[Request], type[Answer]] = {
     SealedGet: Sealed,
     SealedPut: SealedAck,
     BlobGet: Blob,
+    StatementsSince: StatementDigests,
+    StatementGet: Statement,
 }
 
 _FIXED_ARRAY = range(0x90, 0xA0)

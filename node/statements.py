@@ -1,0 +1,125 @@
+"""What this node holds and thinks of statements: files that prove themselves (PROTOCOL.md section 23).
+
+Each kind is named by the first line of its text, and judged with what is known of its community: its genesis,
+and the successor notes since. What holds is kept as evidence; whatever is kept is told to all peers.
+
+    verdict = keep_statement(transaction, text)     # on the writer's thread
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from node.epochs import SUCCESSOR, epoch_keys
+from node.writer.transaction import Transaction
+from protocol.errors import ProtocolError
+from protocol.exchange.frames import (
+    Answer,
+    Refused,
+    Statement,
+    StatementGet,
+    StatementsSince,
+)
+from protocol.exchange.statements import StatementsLoaded, make_digests_page
+from protocol.identity.successor import parse_successor, verify_successor
+from protocol.limits import STATEMENTS_MAX, STATEMENTS_OF_COMMUNITY_MAX
+from protocol.log.note import parse_note
+from storage.evidence import (
+    evidence_about,
+    evidence_after,
+    evidence_digests,
+    evidence_of_digest,
+    evidence_size,
+)
+from storage.peers import peer_of
+from storage.views.reading import StateReader
+
+
+class Judged(NamedTuple):
+    """A statement that holds: about which epoch of which community, and the one place that it takes there.
+
+    Of two that take one place the first is kept: a second fork of one lane says nothing new.
+    """
+
+    community: bytes
+    epoch: int
+    place: str
+
+
+Judge = Callable[[Transaction, bytes], Judged | None]
+"""Judges one kind: None where this node cannot yet, and nobody is to blame; raises `ProtocolError`."""
+
+
+class Verdict(NamedTuple):
+    """What became of a statement: kept where `code` is empty; `is_blamed` where its sender should know better."""
+
+    code: str = ""
+    is_blamed: bool = False
+
+
+def keep_statement(transaction: Transaction, text: bytes) -> Verdict:
+    """Judge a statement, keep it if it holds and is new, and say what became of it."""
+    kind = kind_of(text)
+    if kind is None:
+        return Verdict("statement_unknown")  # a newer node may know it
+    try:
+        judged = JUDGES[kind](transaction, text)
+    except ProtocolError as error:
+        return Verdict(error.code, is_blamed=True)
+    if judged is None:
+        return Verdict("statement_undecided")
+    known = evidence_about(transaction.connection, judged.community)
+    if any(found.kind == kind and found.note == text for found in known):
+        return Verdict()
+    if any(found.kind == kind and JUDGES[kind](transaction, found.note) == judged for found in known):
+        return Verdict("statement_known")
+    if not _has_room(transaction, judged.community, len(known)):
+        return Verdict("statements_full")
+    transaction.keep_evidence(judged.community, judged.epoch, kind, text)
+    return Verdict()
+
+
+def kind_of(text: bytes) -> str | None:
+    """Return under which kind of evidence a statement is kept, by its first line; None for an unknown one."""
+    return KINDS_BY_LINE.get(text.partition(b"\n")[0])
+
+
+def load_statements(read: StateReader, after: int | None) -> StatementsLoaded:
+    """Return all digests, or the texts that were kept after a number."""
+    if after is None:
+        held = evidence_digests(read.connection, tuple(JUDGES))
+        return StatementsLoaded(max(held.values(), default=0), tuple(held))
+    found = [each for each in evidence_after(read.connection, after) if each.kind in JUDGES]
+    through = max((each.number for each in found), default=after)
+    return StatementsLoaded(through, (), tuple(each.note for each in found))
+
+
+def answer_about_statements(read: StateReader, request: StatementsSince | StatementGet) -> Answer:
+    """Answer which statements are held, or give one."""
+    if isinstance(request, StatementsSince):
+        return make_digests_page(request, set(evidence_digests(read.connection, tuple(JUDGES))))
+    note = evidence_of_digest(read.connection, request.digest, tuple(JUDGES))
+    return Statement(request.number, note) if note else Refused(request.number, "statement_not_held", "")
+
+
+def _has_room(transaction: Transaction, community: bytes, known: int) -> bool:
+    """Whoever is followed has room of its own; all the others share one, which strangers may fill."""
+    if known >= STATEMENTS_OF_COMMUNITY_MAX:
+        return False
+    peer = peer_of(transaction.connection, community)
+    if community == transaction.community or (peer is not None and peer.trust == "followed"):
+        return True
+    return evidence_size(transaction.connection) < STATEMENTS_MAX
+
+
+def _judge_successor(transaction: Transaction, text: bytes) -> Judged | None:
+    """A successor note holds if the epoch that it closes is known here and says so (section 9.3)."""
+    successor = parse_successor(parse_note(text).text)
+    closing = epoch_keys(transaction, successor.community, successor.epoch)
+    if closing is None:
+        return None
+    verify_successor(text, closing)
+    return Judged(successor.community, successor.epoch, successor.text)
+
+
+JUDGES: Mapping[str, Judge] = {SUCCESSOR: _judge_successor}
+KINDS_BY_LINE: Mapping[bytes, str] = {b"wildgrass/v1/successor": SUCCESSOR}
