@@ -4,7 +4,7 @@ Every link starts eager. Whoever gets news twice prunes the second link for that
 fastest paths stays; over pruned links heads are announced, and what no news follows is grafted back into the tree
 (Leitao, Pereira, Rodrigues: Epidemic Broadcast Trees, SRDS 2007; one tree a community).
 
-    effects = dissemination.advance(advanced, news, sender=peer)
+    effects = dissemination.advance(advanced, news)
 """
 
 from collections.abc import Collection
@@ -140,17 +140,16 @@ class Dissemination:
 
     # What goes out.
 
-    def advance(self, event: LaneAdvanced, news: News | None, *, sender: bytes | None) -> list[Send]:
+    def advance(self, event: LaneAdvanced, news: News | None) -> list[Send]:
         """Tell of a new head everybody who may read it and is not known to have it.
 
-        `news` is the push with its entries, None where they are too many or not at hand; `sender` is the peer
-        from whom it came.
+        `news` is the push with its entries, None where they are too many or not at hand.
         """
         self.settle(event.origin, event.head.size)
         heads = Heads(0, NO_INSTANCE, 0, False, (event.head.note,))
         told = []
         for peer, link in self._links.items():
-            if not _is_told(peer, link, event, sender):
+            if not _is_told(peer, link, event):
                 continue
             link.sizes[event.origin] = event.head.size
             is_eager = news is not None and event.origin.community not in link.pruned
@@ -158,8 +157,8 @@ class Dissemination:
         return told
 
 
-def _is_told(peer: bytes, link: _Link, event: LaneAdvanced, sender: bytes | None) -> bool:
+def _is_told(peer: bytes, link: _Link, event: LaneAdvanced) -> bool:
     readers: Collection[bytes] | None = event.readers
     may_read = readers is None or peer in readers
     is_wanted = event.origin.community not in link.unwanted
-    return may_read and is_wanted and peer != sender and link.sizes.get(event.origin, 0) < event.head.size
+    return may_read and is_wanted and link.sizes.get(event.origin, 0) < event.head.size

@@ -51,7 +51,7 @@ from protocol.exchange.replication_events import (
     Woken,
 )
 from protocol.exchange.requests import Requests
-from protocol.limits import FETCHES_MAX, LANES_LOADING_MAX, PASSED_ON_MAX, POLL_MS
+from protocol.limits import FETCHES_MAX, LANES_LOADING_MAX, PASSED_ON_MAX, POLL_MS, TREE_SIZE_MAX
 from protocol.log.origin import Origin
 
 
@@ -101,7 +101,7 @@ class Replication:
         self._peers: dict[bytes, _Peer] = {}
         self._cursors: dict[bytes, HeadsCursor] = {}
         self._dissemination = Dissemination()
-        self._passing: dict[Origin, tuple[bytes, News]] = {}
+        self._passing: dict[tuple[Origin, int], News] = {}
         self._pushing: dict[Origin, set[bytes]] = {}
         self._followers: dict[Origin, LaneFollower] = {}
         self._wanting: dict[Origin, LaneFollower] = {}
@@ -234,7 +234,7 @@ class Replication:
         if follower is not None and follower.has(offer):
             self._dissemination.take_news(peer, origin)
             if len(self._passing) < PASSED_ON_MAX:
-                self._passing[origin] = (peer, news)
+                self._passing[origin, offer.checkpoint.size] = news
         return [*effects, *told]
 
     def _pushed(self, event: Offered | NewsOffered, now_ms: int) -> list[Effect]:
@@ -290,6 +290,7 @@ class Replication:
     def _steps_failed(self, event: StepsFailed, now_ms: int) -> list[Effect]:
         for cursor in self._cursors.values():
             cursor.forget()  # what was offered counted as taken
+        self._pass_on(event.origin, TREE_SIZE_MAX)
         return self._tell_lane(event.origin, following.StoreFailed(), now_ms)
 
     def _lane_advanced(self, event: LaneAdvanced, now_ms: int) -> list[Effect]:
@@ -297,11 +298,18 @@ class Replication:
         if event.is_own:
             effects = self._tell_lane(event.origin, OwnAdvanced(event.head), now_ms)
             news = make_news(event.head.note, event.start, event.packed, event.count)
-            return [*effects, *self._dissemination.advance(event, news, sender=None)]
-        sender, news = self._passing.pop(event.origin, (None, None))
-        if news is not None and news.note != event.head.note:
-            news = None  # the lane went on by a fetch meanwhile
-        return [*self._dissemination.advance(event, news, sender=sender)]
+            return [*effects, *self._dissemination.advance(event, news)]
+        passed_on = self._pass_on(event.origin, event.head.size)
+        if passed_on is not None and passed_on.note != event.head.note:
+            passed_on = None
+        return [*self._dissemination.advance(event, passed_on)]
+
+    def _pass_on(self, origin: Origin, size: int) -> News | None:
+        """Return the news by which a lane came to this size, and let go of what it is past."""
+        passed_on = self._passing.get((origin, size))
+        for key in [key for key in self._passing if key[0] == origin and key[1] <= size]:
+            del self._passing[key]
+        return passed_on
 
     def _wishes_changed(self, _event: WishesChanged, now_ms: int) -> list[Effect]:
         self._doubted = set(self._followers)

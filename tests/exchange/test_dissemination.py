@@ -170,3 +170,38 @@ def test_a_closed_link_is_forgotten_with_what_it_announced() -> None:
     assert not any(isinstance(frame, Graft) for _, _, frame in net.sent)
     net.tell(B, PeerOpened(C, 32))
     assert net.nodes[B].machine.open_peers == (A, C)
+
+
+def test_a_burst_is_passed_on_with_its_entries() -> None:
+    """News that comes before the last one is stored is passed on too, each as it came."""
+    net = make_net(A, B, C)
+    net.connect(A, B)
+    net.connect(B, C)
+    for index in range(2):
+        net.append(A, lane_of(A), entries(1, index))
+        net.run(1_000)
+    net.sent.clear()
+    for index in range(2, 6):
+        net.append(A, lane_of(A), entries(1, index))
+    net.run(100)
+    assert [type(frame) for one, other, frame in net.sent if (one, other) == (B, C)] == [News] * 4
+    assert adopted_size(net, C, lane_of(A)) == 6
+
+
+def test_news_that_is_not_stored_is_not_passed_on() -> None:
+    """A full disk keeps what it could not take to itself; when there is room it comes by a fetch, and is announced."""
+    net = make_net(A, B, C)
+    net.connect(A, B)
+    net.connect(B, C)
+    for index in range(2):
+        net.append(A, lane_of(A), entries(1, index))
+        net.run(1_000)
+    net.nodes[B].store.is_full = True
+    net.append(A, lane_of(A), entries(1, 2))
+    net.run(1_000)
+    net.sent.clear()
+    net.nodes[B].store.is_full = False
+    net.run(POLL_MS * 2)
+    to_c = [frame for one, other, frame in net.sent if (one, other) == (B, C)]
+    assert not any(isinstance(frame, News) for frame in to_c)
+    assert adopted_size(net, C, lane_of(A)) == 3
