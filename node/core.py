@@ -50,6 +50,11 @@ class Node:
     started_ms: int = field(default_factory=system_clock)
 
     @property
+    def epoch(self) -> int:
+        """The epoch in which this node writes."""
+        return self.writer.epoch
+
+    @property
     def federation_service(self) -> Federation:
         """What talks to peers; before the node has started it, an action cannot ask for it."""
         if self.federation is None:

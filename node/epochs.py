@@ -1,37 +1,91 @@
-"""The keys of a community's epochs as far as this node knows them (PROTOCOL.md section 9.3).
+"""Which epoch a community is in, as far as the store knows: genesis and successor notes (PROTOCOL.md section 25).
 
-keys = epoch_keys(read, community, epoch)     # None: its genesis, or a successor note, is not known here
+chain = epoch_chain(read, community)
+chain.log_key(origin.epoch)
 """
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from protocol.errors import IdentityError
 from protocol.identity.genesis import Genesis
-from protocol.identity.successor import EpochKeys, verify_successor
+from protocol.identity.succession import EpochChain, KnownNote, hold_notes, make_chain
+from protocol.identity.successor import (
+    EpochKeys,
+    parse_successor,
+    trim_successor,
+    verify_successor,
+)
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import Key
+from protocol.limits import SUCCESSORS_KEPT_MAX
+from protocol.log.note import parse_note
+from protocol.log.origin import Origin
 from protocol.log.record import decode_record
-from storage.evidence import evidence_about
+from storage.evidence import add_evidence
+from storage.heads import HeadStore
+from storage.lanes import Lane as StoredLane
+from storage.lanes import LaneStore
 from storage.peers import peer_of
+from storage.remembered import forget_remembered
+from storage.successors import keep_successor, successor_notes
 
-SUCCESSOR = "successor"
+REFUSED_BRANCH = "refused_branch"
 
 
 class Reading(Protocol):
-    """A moment of the folded state and of the store beneath: a reader or a transaction."""
+    """The folded state within a connection: a reader's, or a transaction's."""
 
-    connection: sa.Connection
+    @property
+    def connection(self) -> sa.Connection:
+        """The connection in which it is read."""
 
     def get(self, table: str, key: Key) -> Any:
-        """Return the struct of the folded state at `key`, or None."""
+        """Return the struct at `key`, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What came of a successor note: about whom and what, and the bytes that were kept where it says anything new."""
+
+    community: bytes
+    epoch: int
+    kept: bytes | None = None
+
+
+def epoch_chain(read: Reading, community: bytes) -> EpochChain | None:
+    """Return the epochs of a community, None where its genesis is not here."""
+    genesis = known_genesis(read, community)
+    if genesis is None:
+        return None
+    notes = successor_notes(read.connection, community)
+    return make_chain(
+        EpochKeys.of_genesis(community, genesis),
+        {epoch: [KnownNote(raw) for raw in some] for epoch, some in notes.items()},
+    )
+
+
+def epoch_keys(read: Reading, community: bytes, epoch: int) -> EpochKeys | None:
+    """Return what an epoch of a community says about its keys, or None where that is not known here."""
+    chain = epoch_chain(read, community)
+    return chain.keys[epoch] if chain is not None and epoch <= chain.epoch else None
+
+
+def shown_successors(read: Reading, community: bytes) -> dict[int, bytes]:
+    """Return by epoch the note that closed it, and of a contested epoch the first of those that stand."""
+    chain = epoch_chain(read, community)
+    if chain is None:
+        return {}
+    return {each.epoch: each.raw for each in (*chain.contested[:1], *chain.closings)}
 
 
 def known_genesis(read: Reading, community: bytes) -> Genesis | None:
-    """Return the genesis of a community: from its charter, or from the session in which it proved itself."""
-    folded = read.get("community", (community,))
-    if folded is not None:
-        return folded.genesis  # type: ignore[no-any-return]  # a Community
+    """Return the genesis of a community, out of its charter or as it proved itself in a session."""
+    known = read.get("community", (community,))
+    if known is not None:
+        return known.genesis  # type: ignore[no-any-return]  # a Community
     peer = peer_of(read.connection, community)
     if peer is None or peer.genesis is None:
         return None
@@ -40,17 +94,69 @@ def known_genesis(read: Reading, community: bytes) -> Genesis | None:
     return body
 
 
-def epoch_keys(read: Reading, community: bytes, epoch: int) -> EpochKeys | None:
-    """Return what an epoch of a community says about its keys, or None where that is not known here."""
-    genesis = known_genesis(read, community)
-    if genesis is None:
-        return None
-    keys = EpochKeys.of_genesis(community, genesis)
-    notes = evidence_about(read.connection, community, SUCCESSOR) if epoch else []
-    while keys.epoch < epoch:
-        found = [verify_successor(each.note, keys) for each in notes if each.epoch == keys.epoch]
-        best = [each for each in found if each.kind == "quorum"] or found
-        if len(best) != 1:
-            return None
-        keys = best[0].opened
-    return keys
+def drop_refused_branches(connection: sa.Connection, community: bytes, chain: EpochChain) -> bool:
+    """Drop the lanes of closed epochs that are not what was sealed, and return whether there was one.
+
+    The signed head of such a branch is kept as evidence; the sealed one is fetched in its place.
+    """
+    has_dropped = False
+    store = LaneStore(connection)
+    for lane in store.lanes(community):
+        sealed = chain.seal(lane.lane, lane.epoch)
+        if sealed is None or store.size(lane.lane_key) < sealed.size:
+            continue
+        if store.compact_range(lane.lane_key, sealed.size).root() != sealed.root:
+            drop_branch(connection, lane)
+            has_dropped = True
+    return has_dropped
+
+
+def drop_unsealed(state: Reading, origin: Origin, sealed_by: int) -> bool:
+    """Drop a copy that is short of its seal and forks from a head of `sealed_by` entries, which leads to it.
+
+    Return whether there was such a copy.
+    """
+    chain = epoch_chain(state, origin.community)
+    sealed = chain.seal(origin.lane, origin.epoch) if chain else None
+    store = LaneStore(state.connection)
+    key = store.lane_key(origin.community, origin.lane, origin.epoch)
+    if sealed is None or key is None or not store.size(key) < sealed.size <= sealed_by:
+        return False
+    drop_branch(state.connection, store.lane(key))
+    return True
+
+
+def drop_branch(connection: sa.Connection, lane: StoredLane) -> None:
+    """Drop a branch that a successor note did not seal, and keep its head as evidence."""
+    head = HeadStore(connection).head(lane.lane_key)
+    if head is not None:
+        add_evidence(connection, lane.community, lane.epoch, REFUSED_BRANCH, head.note)
+    HeadStore(connection).drop(lane.lane_key)
+    forget_remembered(connection, lane.lane_key)
+    LaneStore(connection).clear(lane.lane_key)
+
+
+def learn_successor(state: Reading, raw: bytes) -> Learned:
+    """Keep a successor note that holds; raises `ProtocolError` for another one, and then keeps nothing.
+
+    The caller has the fold told (`Transaction.note_succession`). A note for an epoch that is not opened here
+    yet is `successor_mismatch`: the one before it has to come first.
+    """
+    successor = parse_successor(parse_note(raw).text)
+    community, epoch = successor.community, successor.epoch
+    chain = epoch_chain(state, community)
+    if chain is None or epoch > chain.epoch:
+        raise IdentityError("successor_mismatch", "nothing is known of the epoch before")
+    closing = chain.keys[epoch]
+    succession = verify_successor(raw, closing)
+    note = trim_successor(raw, closing)
+    kept = successor_notes(state.connection, community).get(epoch, [])
+    known = {each.succession.successor.text: each for each in hold_notes(closing, map(KnownNote, kept))}
+    copy = known.get(successor.text)
+    of_this_kind = sum(each.succession.kind == succession.kind for each in known.values())
+    if copy is not None and copy.succession.kind in (succession.kind, "quorum"):
+        return Learned(community, epoch)  # further signatures would add nothing to its authority
+    if copy is None and of_this_kind >= SUCCESSORS_KEPT_MAX:
+        return Learned(community, epoch)  # those that are kept show already that it is contested
+    keep_successor(state.connection, community, epoch, note)
+    return Learned(community, epoch, note)

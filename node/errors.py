@@ -52,6 +52,10 @@ SENTENCES: Mapping[str, str] = {
     "by itself.",
     "store_restored": "The data is an older copy of what this community has signed. Start again on the "
     "newest data; this node reads and signs nothing.",
+    "epoch_closed": "A successor note gave this community another log key, which is not on this machine. Write "
+    "on the machine that holds it; this one reads, and signs nothing more.",
+    "epoch_contested": "Two successor notes of this community contradict each other. Let the stewards choose one; "
+    "until then this node signs nothing.",
     # trade
     "record_not_here": "The record cites one that has not arrived yet. Try again when the node has caught up.",
     "sector_unknown": "There is no such sector. Choose one of the nine.",

@@ -5,7 +5,9 @@ Which thread they run on, `node/peering.py` says.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
+from node.epochs import epoch_chain
 from node.statements import answer_about_statements
 from node.writer.transaction import Transaction
 from protocol.exchange.frames import (
@@ -35,8 +37,8 @@ from protocol.exchange.holding import (
     open_head,
 )
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored
-from protocol.identity.genesis import Genesis
-from protocol.lanes import BODY_TYPES
+from protocol.identity.succession import EpochChain
+from protocol.identity.successor import SealedLane
 from protocol.lanes.kind import CHARTER, Lane
 from protocol.limits import (
     ENTRIES_FRAME_BYTES_MAX,
@@ -45,8 +47,8 @@ from protocol.limits import (
     SEALED_BYTES_MAX,
     TILE_WIDTH,
 )
+from protocol.log.merkle import EMPTY_ROOT
 from protocol.log.origin import Origin
-from protocol.log.record import decode_record
 from protocol.log.tiles import pack_entries, tile_width, unpack_entries
 from storage.blobs import blob
 from storage.heads import Head, HeadStore
@@ -65,12 +67,15 @@ def hold_lanes(
 ) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
     """Return what is held of the lanes that are to be followed, and which of `origins` are not."""
     held, unwanted = [], []
+    chains: dict[bytes, EpochChain | None] = {}
     for origin in origins:
-        log_public = _log_public(read, own, origin)
-        if log_public is None:
+        if origin.community not in chains:
+            chains[origin.community] = _wanted_chain(read, own, origin.community)
+        chain = chains[origin.community]
+        if chain is None or origin.epoch > chain.epoch:
             unwanted.append(origin)
         else:
-            held.append(_held(read, own, origin, log_public))
+            held.append(_held(read, own, origin, chain))
     return tuple(held), tuple(unwanted)
 
 
@@ -158,7 +163,9 @@ def own_advance(
     head = _head(read, origin)
     if head is None:
         return None
-    signed = open_head(head.note, origin, _genesis(read, origin.community).log_key)
+    chain = epoch_chain(read, origin.community)
+    assert chain is not None, "the own genesis is here"
+    signed = open_head(head.note, origin, chain.keys[origin.epoch].log_key)
     count, packed = max(head.size - shown_size, 0), b""
     if 0 < count <= TILE_WIDTH:
         packed = pack_entries(LaneStore(read.connection).entries(head.lane_key, shown_size, head.size))
@@ -168,39 +175,39 @@ def own_advance(
     return LaneAdvanced(origin, signed, True, shown_size, count, packed, readers)
 
 
-def _log_public(read: StateReader, own: bytes, origin: Origin) -> bytes | None:
-    """The log key of a lane that is wanted, else None. A successor's key comes with its note (section 9.3)."""
-    if origin.epoch != 0:
+def _wanted_chain(read: StateReader, own: bytes, community: bytes) -> EpochChain | None:
+    """The epochs of a community that is followed, else None."""
+    peer = peer_of(read.connection, community)
+    if community != own and (peer is None or peer.trust != FOLLOWED):
         return None
-    peer = peer_of(read.connection, origin.community)
-    if origin.community != own and (peer is None or peer.trust != FOLLOWED):
-        return None
-    community = read.get("community", (origin.community,))
-    if community is not None:
-        return bytes(community.genesis.log_key)
-    if peer is None or peer.genesis is None:
-        return None
-    return bytes(_genesis_of(peer.genesis).log_key)
+    return epoch_chain(read, community)
 
 
-def _held(read: StateReader, own: bytes, origin: Origin, log_public: bytes) -> HeldLane:
+def _held(read: StateReader, own: bytes, origin: Origin, chain: EpochChain) -> HeldLane:
+    log_public = chain.keys[origin.epoch].log_key
     store = LaneStore(read.connection)
-    is_own = origin.community == own
     key = store.lane_key(origin.community, origin.lane, origin.epoch)
-    if key is None:
-        return HeldLane(origin, log_public, is_own=is_own)
-    head = HeadStore(read.connection).head(key)
-    note = remembered_head(read.connection, key)
-    lane = store.compact_range(key)
-    return HeldLane(
+    is_closed = chain.is_closed(origin.epoch)
+    nothing = SealedLane(0, EMPTY_ROOT)
+    held = HeldLane(
         origin,
         log_public,
-        size=lane.size,
-        hashes=lane.hashes,
-        adopted=open_head(head.note, origin, log_public) if head else None,
-        remembered=open_head(note, origin, log_public) if note else None,
-        is_own=is_own,
+        is_own=origin.community == own,
+        sealed=(chain.seal(origin.lane, origin.epoch) or nothing) if is_closed else None,
     )
+    if key is not None:
+        head = HeadStore(read.connection).head(key)
+        note = remembered_head(read.connection, key)
+        lane = store.compact_range(key)
+        held = replace(
+            held,
+            size=lane.size,
+            hashes=lane.hashes,
+            adopted=open_head(head.note, origin, log_public) if head else None,
+            remembered=open_head(note, origin, log_public) if note else None,
+        )
+    # an own lane is not written any more in a closed epoch; what is missing of it only peers can give back
+    return replace(held, is_own=held.is_own and (not is_closed or held.is_complete))
 
 
 def _continues(run: Sequence[StoreStep], step: StoreStep) -> bool:
@@ -297,13 +304,3 @@ def _blob(read: StateReader, request: BlobGet) -> Answer:
 def _head(read: StateReader, origin: Origin) -> Head | None:
     key = LaneStore(read.connection).lane_key(origin.community, origin.lane, origin.epoch)
     return None if key is None else HeadStore(read.connection).head(key)
-
-
-def _genesis(read: StateReader, community: bytes) -> Genesis:
-    return read.get("community", (community,)).genesis  # type: ignore[no-any-return]  # a Community
-
-
-def _genesis_of(record: bytes) -> Genesis:
-    body = decode_record(record, BODY_TYPES).body
-    assert isinstance(body, Genesis), "only a genesis is kept with a peer"
-    return body

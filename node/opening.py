@@ -19,10 +19,13 @@ from node.vault import Vault
 from node.writer.clock import ClockGuard, system_clock
 from node.writer.lane_writer import Advance, LaneWriter
 from node.writer.own_lanes import Signer
+from protocol.identity.succession import KnownNote, make_chain
+from protocol.identity.successor import EpochKeys
 from protocol.lanes.kind import CHARTER
 from storage.engine import Store, open_store
 from storage.guard import open_guard
 from storage.lanes import LaneStore
+from storage.successors import successor_notes
 
 READERS = 2
 LEASE_BYTES = 16
@@ -49,7 +52,7 @@ async def opened_node(
         writer = LaneWriter(
             store,
             guard,
-            Signer(vault.community, vault.epoch, vault.log),
+            _signer(store, vault),
             lease=secrets.token_bytes(LEASE_BYTES),
             clock=guarded_clock,
             on_advance=on_advance,
@@ -76,6 +79,17 @@ async def opened_node(
             opened_orders=OpenedOrders(vault.sealing),
             sessions=SessionMemory(store),
         )
+
+
+def _signer(store: Store, vault: Vault) -> Signer:
+    """The epoch that is open, as far as is known here, and its key where it is on this machine."""
+    with store.read() as connection:
+        notes = successor_notes(connection, vault.community)
+    chain = make_chain(
+        EpochKeys.of_genesis(vault.community, vault.genesis),
+        {epoch: [KnownNote(raw) for raw in some] for epoch, some in notes.items()},
+    )
+    return Signer(vault.community, chain.epoch, vault.signer_key(chain.newest))
 
 
 def _found_charter(store: Store, vault: Vault) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from node.core import Node
+from node.epochs import drop_unsealed
 from node.errors import NodeError
 from node.federation.store import Finding, KnownAddress, Trust
 from node.lane_exchange import (
@@ -113,7 +114,10 @@ class NodePeering:
         """Return the newest heads of own lanes, with the entries past `shown` if they are few."""
         node = self._node
         names = LANE_NAMES if lanes is None else lanes
-        origins = [Origin(node.community, name, node.vault.epoch) for name in names]
+        epochs = range(
+            max(0, node.epoch - 1), node.epoch + 1
+        )  # the last heads of one that was just closed, too
+        origins = [Origin(node.community, name, epoch) for epoch in epochs for name in names]
 
         def question(read: StateReader) -> list[LaneAdvanced]:
             found = (own_advance(read, origin, shown.get(origin, 0), peers) for origin in origins)
@@ -154,13 +158,15 @@ class NodePeering:
         """Keep the evidence of a fork; an own head that we do not know stops our signing."""
         if isinstance(finding, ReportFork):
             note = encode([finding.older.note, finding.newer.note, list(finding.proof)])
-            origin = finding.origin
+            origin, newer = finding.origin, finding.newer
             log.error("%s has two histories", origin.text)
-            await self._node.write(
-                lambda transaction: add_evidence(
-                    transaction.connection, origin.community, origin.epoch, FORK, note
-                )
-            )
+
+            def job(transaction: Transaction) -> None:
+                add_evidence(transaction.connection, origin.community, origin.epoch, FORK, note)
+                if drop_unsealed(transaction, origin, newer.size):
+                    transaction.note_dropped(origin.community)
+
+            await self._node.write(job)
         elif isinstance(finding, OwnLaneSeen):
             log.error("a peer holds %s entries of %s", finding.head.size, finding.origin.text)
             self._node.writer.stop_signing(NodeError("store_restored", finding.origin.lane))

@@ -9,7 +9,7 @@ and the successor notes since. What holds is kept as evidence; whatever is kept 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from node.epochs import SUCCESSOR, epoch_keys
+from node.epochs import epoch_keys, learn_successor
 from node.writer.transaction import Transaction
 from protocol.errors import ProtocolError
 from protocol.exchange.frames import (
@@ -31,6 +31,7 @@ from storage.evidence import (
     evidence_size,
 )
 from storage.peers import peer_of
+from storage.successors import SUCCESSOR
 from storage.views.reading import StateReader
 
 
@@ -70,10 +71,14 @@ def keep_statement(transaction: Transaction, text: bytes) -> Verdict:
     known = evidence_about(transaction.connection, judged.community)
     if any(found.kind == kind and found.note == text for found in known):
         return Verdict()
-    if any(found.kind == kind and JUDGES[kind](transaction, found.note) == judged for found in known):
+    if kind != SUCCESSOR and any(
+        found.kind == kind and JUDGES[kind](transaction, found.note) == judged for found in known
+    ):
         return Verdict("statement_known")
     if not _has_room(transaction, judged.community, len(known)):
         return Verdict("statements_full")
+    if kind == SUCCESSOR:
+        return _keep_successor(transaction, text)
     transaction.keep_evidence(judged.community, judged.epoch, kind, text)
     return Verdict()
 
@@ -119,6 +124,15 @@ def _judge_successor(transaction: Transaction, text: bytes) -> Judged | None:
         return None
     verify_successor(text, closing)
     return Judged(successor.community, successor.epoch, successor.text)
+
+
+def _keep_successor(transaction: Transaction, text: bytes) -> Verdict:
+    """Keep a note without the lines that its authority does not need; the epochs are judged anew (section 25.1)."""
+    learned = learn_successor(transaction, text)
+    if learned.kept is None:
+        return Verdict("statement_known")
+    transaction.note_succession(learned.community)
+    return Verdict() if learned.kept == text else Verdict("statement_trimmed")
 
 
 JUDGES: Mapping[str, Judge] = {SUCCESSOR: _judge_successor}

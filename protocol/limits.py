@@ -109,6 +109,10 @@ HELD_BACK_MAX = 4_096  # lanes whose announcements wait
 PRUNED_MAX = 16_384  # communities of which one peer wants no more than announcements
 PASSED_ON_MAX = 256  # lanes whose news is kept until it is stored, to be passed on with its entries
 
+# Rotation and recovery (section 25)
+SUCCESSOR_FINAL_MS = 259_200_000  # 72 hours: then a witnessed note of one sheet stands against a quorum's
+SUCCESSORS_KEPT_MAX = 4  # notes of one kind that are kept of one epoch
+
 # Bundles and the audit (sections 19 and 21)
 INDEX_LANES_MAX = 131_072
 INDEX_BYTES_MAX = 16_777_216

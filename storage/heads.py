@@ -72,6 +72,10 @@ class HeadStore:
         self._connection.execute(_ADD if known is None else _CHANGE, {"lane": lane_key, **values})
         return number
 
+    def drop(self, lane_key: int) -> None:
+        """Show no head of a lane any more."""
+        self._connection.execute(sa.delete(heads).where(heads.c.lane_key == lane_key))
+
     def renumber(self, community: bytes) -> None:
         """Count all heads of a community as changed: somebody may newly read them."""
         for lane in LaneStore(self._connection).lanes(community):

@@ -124,6 +124,12 @@ class LaneStore:
                 raise LogForked(f"bundle {next_index}, against the {open_count} entries of the tail")
         self._put_bundles(lane_key, next_index, fresh)
 
+    def clear(self, lane_key: int) -> None:
+        """Drop all entries of a lane: a successor note has sealed another branch of it."""
+        for table in (tail, bundles, tiles):
+            self._connection.execute(sa.delete(table).where(table.c.lane_key == lane_key))
+        self._full_tiles.clear()
+
     def entries(self, lane_key: int, start: int, end: int) -> list[bytes]:
         """Return entries [start, end), or raise `lane_range`."""
         size = self.size(lane_key)

@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from node.api.tiles import LaneSize, Visibility
-from node.epochs import SUCCESSOR
+from node.epochs import shown_successors
 from protocol.lanes.kind import CHARTER
 from protocol.log.origin import Origin
 from protocol.log.tiles import TileAddress, tile_width
-from storage.evidence import evidence_about
 from storage.heads import Head, HeadStore
 from storage.lanes import LaneStore
 from storage.views.reading import StateReader
@@ -78,13 +77,8 @@ class StoredLanes:
         return await self._read(question)
 
     async def successor(self, community: bytes, epoch: int) -> bytes | None:
-        """The note that closes an epoch, the first one kept where there are several."""
-
-        def question(read: StateReader) -> bytes | None:
-            notes = evidence_about(read.connection, community, SUCCESSOR)
-            return next((kept.note for kept in notes if kept.epoch == epoch), None)
-
-        return await self._read(question)
+        """The note that closes an epoch; where it is contested, one of those that stand."""
+        return await self._read(lambda read: shown_successors(read, community).get(epoch))
 
 
 def _head(read: StateReader, origin: Origin) -> Head | None:

@@ -6,7 +6,7 @@ with open_store(where, writer=False) as store:
 
 from collections.abc import Collection
 
-from node.epochs import SUCCESSOR
+from node.epochs import shown_successors
 from protocol.audit.bundle import (
     INDEX_PATH,
     Source,
@@ -20,7 +20,6 @@ from protocol.errors import AuditError, IdentityError, LogError
 from protocol.log.origin import Origin
 from protocol.log.tiles import TileAddress, parse_tile_path, tile_width
 from storage.engine import Store
-from storage.evidence import evidence_about
 from storage.heads import Head, HeadStore
 from storage.lanes import LaneStore
 from storage.views.reading import StateReader
@@ -40,10 +39,11 @@ class StoreSource:
         self._store = store
         with store.read() as connection:
             found = [head for head in HeadStore(connection).heads() if head.community in communities]
+            read = StateReader(connection)
             self._notes = {
-                successor_path(community, kept.epoch): kept.note
+                successor_path(community, epoch): note
                 for community in communities
-                for kept in reversed(evidence_about(connection, community, SUCCESSOR))
+                for epoch, note in shown_successors(read, community).items()
             }
         self._heads = {Origin(head.community, head.lane, head.epoch): head for head in found}
         self._notes |= {checkpoint_path(origin): head.note for origin, head in self._heads.items()}

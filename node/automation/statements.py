@@ -26,7 +26,7 @@ class DailyStatement:
         now_ms = node.clock.now()
         if now_ms < self._due_ms:
             return
-        newest_ms, has_grown = await node.read(lambda read: _newest(read, node.community, node.vault.epoch))
+        newest_ms, has_grown = await node.read(lambda read: _newest(read, node.community, node.epoch))
         self._due_ms = newest_ms + DAY_MS
         if now_ms >= self._due_ms and has_grown:
             await node.write(_state_lanes)

@@ -137,11 +137,15 @@ class Federation:
         return self._links.communities
 
     def note(self, advance: Advance) -> None:
-        """Hear what the writer has done; signed heads are pushed."""
+        """Hear what the writer has done; signed heads are pushed, and lanes of new epochs asked for."""
         if advance.signed:
             self._links.driver.note_signed(advance.signed)
         if advance.has_new_evidence:
             self._links.driver.note_evidence()
+        for community in advance.succeeded:
+            self._links.driver.reconsider(community)
+        if advance.succeeded:
+            self._links.driver.tell(WishesChanged())
 
     async def add_address(self, text: str, community: bytes | None) -> None:
         """Dial an address from now on, and follow who answers there; with `community`, only that one.

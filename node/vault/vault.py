@@ -1,16 +1,17 @@
 """Opens the community's keys: whole, private to this user, and those that the genesis names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from node.api_token import read_token
 from node.errors import NodeError
-from node.files import check_private
+from node.files import check_private, sync_folder, write_private
 from protocol.errors import IdentityError, ProtocolError
 from protocol.identity.genesis import Genesis
-from protocol.identity.key_box import LiveKeys
 from protocol.identity.keys import SEED_BYTES, SigningKey, from_base32, to_base32
 from protocol.identity.sealing import ReaderKey
+from protocol.identity.successor import EpochKeys
 from protocol.lanes import BODY_TYPES
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import decode_record
@@ -25,19 +26,26 @@ ROLES = ("log", "witness", "transport", "sealing")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Vault:
-    """The keys of one community, of its present epoch, ready to sign and to open; `folder` is the node's."""
+    """The keys of one community, ready to sign and to open; `folder` is the node's.
+
+    `log_keys` are by epoch; which of them may sign is for the successor notes in the store to say.
+    """
 
     folder: Path
     community: bytes
     genesis: Genesis
     genesis_record: bytes
-    epoch: int
-    log: SigningKey
+    log_keys: Mapping[int, SigningKey]
     witness: SigningKey
     transport: SigningKey
     transport_seed: bytes
     sealing: ReaderKey
     api_token: str
+
+    def signer_key(self, keys: EpochKeys) -> SigningKey | None:
+        """Return the log key of an epoch, None where it is not on this machine."""
+        found = self.log_keys.get(keys.epoch)
+        return found if found is not None and found.public == keys.log_key else None
 
     @property
     def community_text(self) -> str:
@@ -46,7 +54,7 @@ class Vault:
 
     def __repr__(self) -> str:
         """Nothing that is secret."""
-        return f"Vault({self.community_text}, epoch={self.epoch})"
+        return f"Vault({self.community_text})"
 
 
 def has_vault(folder: Path) -> bool:
@@ -62,19 +70,19 @@ def open_vault(folder: Path) -> Vault:
     for path in (keys_folder, *sorted(keys_folder.iterdir())):
         check_private(path)
     check_format(keys_folder)
-    keys = _read_keys(keys_folder)
+    log_keys = _read_log_keys(keys_folder)
+    seeds = {role: _read_seed(keys_folder / key_file(role, 0)) for role in ROLES if role != "log"}
     genesis_record = _read(keys_folder / GENESIS_FILE)
     vault = Vault(
         folder=folder,
         community=leaf_hash(genesis_record),
         genesis=_read_genesis(genesis_record, keys_folder / GENESIS_FILE),
         genesis_record=genesis_record,
-        epoch=keys.epoch,
-        log=SigningKey(keys.log),
-        witness=SigningKey(keys.witness),
-        transport=SigningKey(keys.transport),
-        transport_seed=keys.transport,
-        sealing=ReaderKey(keys.sealing),
+        log_keys=log_keys,
+        witness=SigningKey(seeds["witness"]),
+        transport=SigningKey(seeds["transport"]),
+        transport_seed=seeds["transport"],
+        sealing=ReaderKey(seeds["sealing"]),
         api_token=read_token(folder),
     )
     _check_belongs(vault)
@@ -98,7 +106,16 @@ def check_format(keys_folder: Path) -> None:
         raise NodeError("vault_newer", f"{keys_folder}: {found[:20]!r}")
 
 
-def _read_keys(keys_folder: Path) -> LiveKeys:
+def add_log_key(folder: Path, epoch: int, seed: bytes) -> None:
+    """Put the log key of a later epoch beside the others, synced; the same one again changes nothing.
+
+    One that is there and was never used, of a rotation that was given up, gives way.
+    """
+    write_private(folder / KEYS_FOLDER / key_file("log", epoch), key_text(seed))
+    sync_folder(folder / KEYS_FOLDER)
+
+
+def _read_log_keys(keys_folder: Path) -> dict[int, SigningKey]:
     epochs = [
         int(number)
         for path in keys_folder.glob("log-*.key")
@@ -106,9 +123,7 @@ def _read_keys(keys_folder: Path) -> LiveKeys:
     ]
     if not epochs:
         raise NodeError("vault_damaged", f"{keys_folder}: no log key")
-    epoch = max(epochs)
-    seeds = {role: _read_seed(keys_folder / key_file(role, epoch)) for role in ROLES}
-    return LiveKeys(epoch=epoch, **seeds)
+    return {epoch: SigningKey(_read_seed(keys_folder / key_file("log", epoch))) for epoch in sorted(epochs)}
 
 
 def _read_seed(path: Path) -> bytes:
@@ -143,8 +158,8 @@ def _check_belongs(vault: Vault) -> None:
         ("transport", vault.transport.public, genesis.transport_key),
         ("sealing", vault.sealing.public, genesis.sealing_key),
     ]
-    if vault.epoch == 0:
-        pairs.append(("log", vault.log.public, genesis.log_key))
+    if 0 in vault.log_keys:
+        pairs.append(("log", vault.log_keys[0].public, genesis.log_key))
     for role, here, named in pairs:
         if here != named:
             raise NodeError("vault_damaged", f"the {role} key is not the one in {GENESIS_FILE}")

@@ -8,13 +8,16 @@ it never has, some of them every few seconds.
 
 import time
 
+from node.epochs import drop_refused_branches, epoch_chain
 from node.writer.stored_entries import StoredEntries
-from protocol.fold import Fold, Outcome
+from protocol.fold import Fold, Outcome, RebuildNeededError
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Lane
 from storage.engine import Store
 from storage.lanes import LaneStore
-from storage.views.folding import FoldState
+from storage.successors import succeeded_communities
+from storage.views.folding import FoldState, rebuild
 from storage.views.indexing import index_some
+from storage.views.reading import StateReader
 
 SLICE_ENTRIES = 2_048
 INDEX_LISTINGS = 512
@@ -48,16 +51,20 @@ class Backlog:
         self._ready: dict[Place, int] = {}
         self._stalled: dict[bytes, dict[Place, int]] = {}
         self._stored_now: dict[Place, int] = {}
+        self._succeeded_now: set[bytes] = set()
+        self._succeeded: set[bytes] = set()
+        self._dropped: set[bytes] = set()
         self._is_unindexed = True
         self._bulky: set[Place] = set()
         self._fold_at = self._fold_by = 0.0
         self._quiet_at = self._index_by = 0.0
         self.void_count = 0
+        self.own_epoch = 0  # as the successor notes say that are taken in
 
     @property
     def seconds_to_step(self) -> float | None:
         """How long until `step` has something to do; None where nothing waits."""
-        if self._ready.keys() - self._bulky:
+        if self._succeeded or self._ready.keys() - self._bulky:
             return 0.0
         if self._ready:
             return max(0.0, min(self._fold_at, self._fold_by) - time.monotonic())
@@ -66,7 +73,14 @@ class Backlog:
         return max(0.0, min(self._quiet_at, self._index_by) - time.monotonic())
 
     def load(self) -> None:
-        """Find what is stored beyond the fold."""
+        """Take in the successor notes that are here, and find what is stored beyond the fold."""
+        with self._store.read() as connection:
+            succeeded = succeeded_communities(connection)
+        for community in succeeded:
+            self._succeed(community)
+        self._find_unfolded()
+
+    def _find_unfolded(self) -> None:
         self._ready.clear()
         self._stalled.clear()
         self._is_unindexed = True
@@ -89,21 +103,38 @@ class Backlog:
         if size - (folded_size if epoch == folded_epoch else 0) > BULK_ENTRIES:
             self._bulky.add((lane, epoch))
 
+    def note_succession(self, community: bytes) -> None:
+        """Say that a successor note about a community was kept, in the open transaction."""
+        self._succeeded_now.add(community)
+
+    def note_dropped(self, community: bytes) -> None:
+        """Say that a branch of a community's lane was dropped in the open transaction: what it said is forgotten."""
+        self._succeeded_now.add(community)
+        self._dropped.add(community)
+
+    def close_epoch(self, community: bytes) -> None:
+        """Take in a note about the own community now: what is said next stands in the next epoch."""
+        self._succeed(community)
+
     def begin_group(self) -> None:
         """Forget what an undone transaction has noted."""
         self._stored_now.clear()
+        self._succeeded_now.clear()
 
-    def end_group(self) -> frozenset[bytes]:
-        """After the commit: what was noted is ready; return whose lanes grew."""
+    def end_group(self) -> tuple[frozenset[bytes], frozenset[bytes]]:
+        """After the commit: what was noted is ready; return whose lanes grew, and whose epochs changed."""
         if self._bulky.intersection(self._stored_now):
             now = time.monotonic()
             if not self._ready:
                 self._fold_by = now + BULK_SECONDS_MAX
             self._fold_at = now + BULK_QUIET_SECONDS
         self._ready.update(self._stored_now)
+        succeeded = frozenset(self._succeeded_now)
+        self._succeeded |= succeeded
+        self._succeeded_now.clear()
         stored = frozenset(lane.community for lane, _ in self._stored_now)
         self._stored_now.clear()
-        return stored
+        return stored, succeeded
 
     def note_own(self) -> None:
         """Say that own records were folded as they were written: listings may want indexing."""
@@ -115,6 +146,8 @@ class Backlog:
 
     def fold_own(self) -> None:
         """Fold the own lanes to their end, before anything new is said."""
+        while self._succeeded:
+            self._succeed(self._succeeded.pop())
         while any(lane.community == self._community for lane, _ in self._ready):
             own = [place for place in self._ready if place[0].community == self._community]
             self._fold_slice(min(own, key=_by_urgency))
@@ -123,6 +156,9 @@ class Backlog:
         """Fold one slice, or index one; return whether anything was done."""
         if self.seconds_to_step != 0.0:
             return False
+        if self._succeeded:
+            self._succeed(self._succeeded.pop())
+            return True
         if self._ready:
             self._fold_by = time.monotonic() + BULK_SECONDS_MAX
             urgent = self._ready.keys() - self._bulky
@@ -132,6 +168,35 @@ class Backlog:
         self._is_unindexed = indexed == INDEX_LISTINGS
         self._index_by = time.monotonic() + UNQUIET_SECONDS_MAX
         return indexed > 0
+
+    def _succeed(self, community: bytes) -> None:
+        """Close the epochs that successor notes close; where more is folded than they seal, fold all anew."""
+        with self._store.write() as connection, self._state.within(connection):
+            reader = StateReader(connection)
+            chain = epoch_chain(reader, community)
+            if chain is None:
+                return
+            if community == self._community:
+                self.own_epoch = chain.epoch
+            must_rebuild = drop_refused_branches(connection, community, chain) or community in self._dropped
+            must_rebuild |= self._is_sealed(community, chain.epoch)  # closed once, and contested since
+            try:
+                for closing in chain.closings:
+                    self._fold.seal(community, closing.epoch, closing.lanes)
+            except RebuildNeededError:
+                must_rebuild = True
+            if must_rebuild:
+                self._state.forget()
+                rebuild(connection)
+        self._dropped.discard(community)
+        if must_rebuild:
+            self.load()
+            return
+        for place, size in self._stalled.pop(community, {}).items():
+            self._ready[place] = max(size, self._ready.get(place, 0))
+
+    def _is_sealed(self, community: bytes, epoch: int) -> bool:
+        return self._state.get("seal", (community, epoch, CHARTER)) is not None
 
     def _fold_slice(self, place: Place) -> bool:
         (lane, epoch), size = place, self._ready.pop(place)
@@ -146,6 +211,7 @@ class Backlog:
             assert key is not None, "a lane of the backlog is stored"
             entries = store.entries(key, start, min(size, start + SLICE_ENTRIES))
             folded = self._fold.feed(lane, epoch=epoch, start=start, entries=entries)
+            is_complete = self._fold.next_index(lane, epoch) is None
         self._note_outcomes(folded.outcomes)
         if folded.stalled_on is not None:
             self._stalled.setdefault(lane.community, {})[place] = size
@@ -153,7 +219,7 @@ class Backlog:
             self._ready[place] = size
         else:
             self._bulky.discard(place)
-        if lane.name == CHARTER and folded.consumed:
+        if folded.consumed and (lane.name == CHARTER or is_complete):
             for waiting, known_size in self._stalled.pop(lane.community, {}).items():
                 # more of it may have been stored since it stalled
                 self._ready[waiting] = max(known_size, self._ready.get(waiting, 0))

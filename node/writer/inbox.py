@@ -10,14 +10,31 @@ all of them, and they share one transaction. Their answers go back in one step a
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from node.errors import NodeError
+from node.writer.own_lanes import Signer
 from node.writer.transaction import Transaction
+from protocol.identity.successor import SealedLane
 
 Job = Callable[[Transaction], Any]
-Asked = tuple[Job, "asyncio.Future[Any]"]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """Close the epoch. `succeed` makes the successor note over the sealed lanes, and what signs the next epoch.
+
+    It is called on the writer's thread when every head is signed. Whatever it has to keep for the next epoch
+    is on the disk when it returns.
+    """
+
+    succeed: Callable[[Signer, Mapping[str, SealedLane]], tuple[bytes, Signer]]
+
+
+AskedJob = tuple[Job, "asyncio.Future[Any]"]
+Asked = tuple[Job | EpochEnd, "asyncio.Future[Any]"]
 Answered = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 GROUP_JOBS_MAX = 256
@@ -48,7 +65,7 @@ class Inbox:
         """Whether nothing waits and nothing will come."""
         return self._is_closed and not self._jobs
 
-    def put(self, job: Job) -> "asyncio.Future[Any]":
+    def put(self, job: Job | EpochEnd) -> "asyncio.Future[Any]":
         """Queue a job and return where its answer will be. Raises `NodeError`: `inbox_full`, `node_stopping`."""
         if self._is_closed:
             raise NodeError("node_stopping")

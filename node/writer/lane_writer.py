@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from node.errors import NodeError
 from node.writer.backlog import Backlog
 from node.writer.clock import ClockGuard
-from node.writer.inbox import Asked, Inbox, Job, answer
+from node.writer.inbox import Asked, AskedJob, EpochEnd, Inbox, Job, answer
 from node.writer.own_lanes import OwnLanes, Signer
 from node.writer.stored_entries import StoredEntries
 from node.writer.transaction import Transaction
@@ -31,6 +31,7 @@ from protocol.lanes.kind import CHARTER, LEDGER, TRADE
 from storage.engine import Store
 from storage.errors import StorageError
 from storage.guard import Guard, Mark, SigningMarks, behind
+from storage.successors import keep_successor
 from storage.views.folding import FoldState
 
 Answer = TypeVar("Answer")
@@ -46,12 +47,16 @@ JOB_STORAGE_CODES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What the writer has done: heads that may be shown, whether the folded state went on, new evidence."""
+    """What the writer has done: heads that may be shown, and whether the folded state went on.
+
+    `succeeded` are communities whose successor notes changed: their lanes are to be looked at anew.
+    """
 
     signed: tuple[str, ...] = ()
     stored: frozenset[bytes] = frozenset()
     folded: bool = False
     has_new_evidence: bool = False
+    succeeded: frozenset[bytes] = frozenset()
 
 
 class LaneWriter:
@@ -91,6 +96,10 @@ class LaneWriter:
         self._check_guard()
         self._load()
         self._backlog.fold_own()
+        if self._signer.log_key is None:
+            self._refusal = self._refusal or NodeError("epoch_closed")
+        self._check_epoch()
+        self._open_epoch()
         if self._own.unsigned():
             self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
         self._thread.start()
@@ -121,6 +130,19 @@ class LaneWriter:
         """
         return self._inbox.put(job)
 
+    def end_epoch(self, end: EpochEnd) -> "asyncio.Future[Signer]":
+        """Close the epoch and go on in the next one; the future has what is signed with from then on.
+
+        Done when note and openings are synced. Raises as `run` does, and as `end.succeed` does: then nothing
+        has changed.
+        """
+        return self._inbox.put(end)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in which this node writes."""
+        return self._signer.epoch
+
     def stop(self) -> None:
         """Finish what is queued, sign what is unsigned, and end the thread."""
         if self._thread.is_alive():
@@ -147,12 +169,25 @@ class LaneWriter:
         """Do what is asked and due. Raises `StorageError` where the world fails: a full disk, a database away."""
         if self._is_memory_stale:
             self._load()
-        if jobs:
-            self._run_group(jobs)
+        ends = [(job, future) for job, future in jobs if isinstance(job, EpochEnd)]
+        ordinary = [(job, future) for job, future in jobs if not isinstance(job, EpochEnd)]
+        if ordinary:
+            self._backlog.fold_own()  # a successor note may have had everything folded anew
+            self._check_epoch()
+            self._run_group(ordinary)
+        for end, future in ends:
+            answer([(future, *self._run_end(end))])
         if self._is_signing_due():
             self._sign()
         if self._inbox.is_quiet and not self._seconds_to_rest() and self._backlog.step():
             self._on_advance(Advance(folded=True))
+        self._check_epoch()
+
+    def _check_epoch(self) -> None:
+        """Where successor notes know of another epoch than ours, somebody else writes for the community, or two do."""
+        known = self._backlog.own_epoch
+        if self._refusal is None and known != self._signer.epoch:
+            self._refusal = NodeError("epoch_closed" if known > self._signer.epoch else "epoch_contested")
 
     def _rest(self, jobs: list[Asked], error: StorageError) -> None:
         """A transaction is undone: so is what memory says of it; whoever still waits for an answer hears why."""
@@ -160,7 +195,7 @@ class LaneWriter:
         self._rests_until = time.monotonic() + REST_SECONDS
         answer([(future, None, error) for _, future in jobs])
 
-    def _run_group(self, jobs: list[Asked]) -> None:
+    def _run_group(self, jobs: list[AskedJob]) -> None:
         """Run jobs in one transaction, answer them when it is synced, and go on to the checkpoints."""
         self._backlog.begin_group()
         marks: list[Mark] = []
@@ -172,12 +207,12 @@ class LaneWriter:
             if self._is_signing_due():
                 marks = self._own.advance_marks(connection, self._own.unsigned())
         answer(answers)
-        stored = self._backlog.end_group()
+        stored, succeeded = self._backlog.end_group()
         if grown:
             self._backlog.note_own()
         has_new_evidence = transaction.has_new_evidence
-        if stored or grown or has_new_evidence:
-            self._on_advance(Advance((), stored, bool(grown), has_new_evidence))
+        if stored or grown or has_new_evidence or succeeded:
+            self._on_advance(Advance((), stored, bool(grown), has_new_evidence, succeeded))
         if marks:
             self._own.settle_marks(marks)
             self._show(marks)
@@ -204,6 +239,45 @@ class LaneWriter:
             if error.code not in JOB_STORAGE_CODES:
                 raise
             return None, error
+
+    def _run_end(self, end: EpochEnd) -> tuple[Signer | None, BaseException | None]:
+        try:
+            return self._end_epoch(end), None
+        except (ProtocolError, NodeError, StorageError) as error:
+            self._is_memory_stale = True
+            return None, error
+
+    def _end_epoch(self, end: EpochEnd) -> Signer:
+        """Sign what is said, keep the note that seals it, and open the next epoch: each synced before the next.
+
+        A kill between two of them leaves an epoch that goes on, or one that is closed and opened at the start.
+        """
+        self._backlog.fold_own()
+        if self._own.unsigned() and self._refusal is None:
+            self._sign()
+        if self._refusal is not None or self._own.unsigned():
+            raise self._refusal or NodeError("writing_paused", "the newest records could not be signed")
+        note, signer = end.succeed(self._signer, self._own.sealed())
+        with self._store.write() as connection:
+            keep_successor(connection, signer.community, self._signer.epoch, note)
+        self._signer = signer
+        self._own.begin_epoch(signer)
+        try:
+            self._backlog.close_epoch(signer.community)
+            self._open_epoch()
+        except StorageError as error:  # the epoch is closed all the same; what is missing is made up for
+            self._rest([], error)
+        self._on_advance(Advance(has_new_evidence=True, succeeded=frozenset({signer.community})))
+        return signer
+
+    def _open_epoch(self) -> None:
+        """Write the first entry of every lane of an epoch that has none yet; an opened one stays as it is."""
+        with self._store.write() as connection, self._state.within(connection):
+            self._make_transaction(connection).open_epoch()
+            grown = self._own.store_fresh(connection)
+        self._note_unsigned(grown)
+        if grown:
+            self._on_advance(Advance(folded=True))
 
     def _load(self) -> None:
         """Take from the store what memory has to say of it."""

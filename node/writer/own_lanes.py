@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from protocol.identity.keys import SigningKey
+from protocol.identity.successor import SealedLane
 from protocol.lanes.charter.identity import LaneStatement
 from protocol.lanes.kind import CHARTER, Position
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
@@ -22,11 +23,14 @@ from storage.lanes import LaneStore
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """What the writer signs with: the community, its epoch and the log key of that epoch."""
+    """What the writer signs with: the community, its epoch and the log key of that epoch.
+
+    A machine without that key (another one took the community over) reads, and signs nothing.
+    """
 
     community: bytes
     epoch: int
-    log_key: SigningKey
+    log_key: SigningKey | None
 
     def origin(self, lane: str) -> Origin:
         """Return which log one lane is."""
@@ -112,6 +116,18 @@ class OwnLanes:
             if own.mark is not None and name != CHARTER
         ]
 
+    def sealed(self) -> dict[str, SealedLane]:
+        """Return what each lane came to; all of it is signed."""
+        assert not self.unsigned(), "an epoch ends at its signed heads"
+        return {
+            name: SealedLane(own.size, own.compact.root()) for name, own in self._lanes.items() if own.size
+        }
+
+    def begin_epoch(self, signer: Signer) -> None:
+        """Go on with another key, in lanes that are empty yet."""
+        self._signer = signer
+        self._lanes.clear()
+
     def unsigned(self) -> list[str]:
         """Return the names of lanes that are longer than their newest head."""
         return [name for name, own in self._lanes.items() if own.size > own.signed_size]
@@ -139,6 +155,7 @@ class OwnLanes:
     def set_heads(self, connection: sa.Connection, marks: Iterable[Mark]) -> None:
         """Sign what both stores have marked, and make it the heads."""
         heads = HeadStore(connection)
+        assert self._signer.log_key is not None, "without the key nothing is signed"
         for mark in marks:
             checkpoint = Checkpoint(self._signer.origin(mark.lane).text, mark.size, mark.root)
             note = make_checkpoint_note(checkpoint, self._signer.log_key)

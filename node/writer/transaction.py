@@ -11,8 +11,26 @@ from node.writer.own_lanes import OwnLanes, Signer
 from protocol.errors import RecordVoid
 from protocol.fold import Fold
 from protocol.lanes import KINDS
-from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, LaneStatement, Visibility
-from protocol.lanes.kind import CHARTER, LANE_NAMES, LEDGER, TRADE, Key, Lane, Reference, Waiting
+from protocol.lanes.charter.identity import (
+    LaneContinued,
+    LaneDeclared,
+    LaneOpened,
+    LaneStatement,
+    Seal,
+    Visibility,
+    last_seal,
+)
+from protocol.lanes.kind import (
+    CHARTER,
+    LANE_NAMES,
+    LEDGER,
+    TRADE,
+    Key,
+    Lane,
+    Position,
+    Reference,
+    Waiting,
+)
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import Body, encode_record
 from storage.evidence import add_evidence
@@ -66,8 +84,7 @@ class Transaction:
         """
         if self._refusal is not None:
             raise self._refusal
-        if lane != CHARTER:
-            self._open(lane)
+        self._open(lane)
         return self._append(lane, body)
 
     def keep_evidence(self, community: bytes, epoch: int, kind: str, note: bytes) -> bool:
@@ -75,6 +92,22 @@ class Transaction:
         is_new = add_evidence(self.connection, community, epoch, kind, note)
         self.has_new_evidence |= is_new
         return is_new
+
+    def open_epoch(self) -> None:
+        """Let all lanes that an earlier epoch has sealed go on in this one, the charter first."""
+        if self._signer.epoch and self._refusal is None:
+            for lane in LANE_NAMES:
+                if lane == CHARTER or self._last_seal(lane) is not None:
+                    self._open(lane)
+
+    def note_succession(self, community: bytes) -> None:
+        """Say that a successor note about a community was kept: its epochs are judged anew, soon."""
+        self._backlog.note_succession(community)
+        self.has_new_evidence = True
+
+    def note_dropped(self, community: bytes) -> None:
+        """Say that a branch of a community's lane was dropped: all is folded anew without it, soon."""
+        self._backlog.note_dropped(community)
 
     def note_coming(self, lane: Lane, epoch: int, size: int) -> None:
         """Say that entries of another community's lane are on their way, up to `size`."""
@@ -96,23 +129,33 @@ class Transaction:
     def charter_size(self) -> int:
         """Return the size of the own charter: under it the next record stands."""
         clock = self._state.get("lane_clock", self._charter)
-        return clock.size if clock else 0
+        return clock.size if clock and clock.epoch == self._signer.epoch else 0
 
     def _open(self, lane: str) -> None:
         if self._own.lane(self.connection, lane).size:
             return
         if lane not in LANE_NAMES:
             raise RecordVoid("lane_unknown", lane)
+        if lane != CHARTER:
+            self._open(CHARTER)
+        seal = self._last_seal(lane)
+        if seal is not None:
+            self._append(lane, LaneContinued(lane=lane, epoch=seal.epoch, size=seal.size, root=seal.root))
+            return
         if self._state.get("declared_lane", (self.community, lane)) is None:
             visibility: Visibility = "peers" if lane in PEERS_ONLY else "public"
             self._append(CHARTER, LaneDeclared(lane=lane, visibility=visibility))
         self._append(lane, LaneOpened(lane=lane))
 
+    def _last_seal(self, lane: str) -> Seal | None:
+        return last_seal(self._state, Position(self.community, lane, self._signer.epoch, 0))
+
     def _append(self, lane: str, body: Body) -> Reference:
         own = self._own.lane(self.connection, lane)
         place = Lane(self.community, lane)
         newest = self._state.get("lane_clock", place)
-        time_ms = self.clock.time_after(newest.time_ms if newest else 0)
+        is_going_on = newest is not None and newest.epoch == self._signer.epoch
+        time_ms = self.clock.time_after(newest.time_ms if is_going_on else 0)
         while True:
             raw = encode_record(
                 KIND_OF[type(body)],

@@ -15,7 +15,8 @@ from protocol.audit.findings import Book, Place
 from protocol.errors import AuditError, LogError, ProtocolError
 from protocol.identity.genesis import Genesis, verify_genesis
 from protocol.identity.keys import to_base32
-from protocol.identity.successor import EpochKeys, SealedLane, Succession, verify_successor
+from protocol.identity.succession import KnownNote, hold_notes, standing_notes
+from protocol.identity.successor import EpochKeys, SealedLane, verify_successor
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import CHARTER
 from protocol.limits import BUNDLE_BYTES_MAX, EPOCHS_AUDITED_MAX, NOTE_BYTES_MAX, TILE_WIDTH
@@ -108,33 +109,32 @@ def _follow_successors(history: History, sources: Iterable[Source], book: Book) 
     sources = list(sources)
     while len(history.keys) <= EPOCHS_AUDITED_MAX:
         closing = history.keys[-1]
-        found = _successions(closing, sources, book)
-        best = [each for each in found if each.kind == "quorum"] or found
-        if not best:
+        standing = standing_notes(hold_notes(closing, _read_notes(closing, sources, book)))
+        if not standing:
             return
-        if len(best) > 1:
+        if len(standing) > 1:
             place = Place(community=to_base32(closing.community), epoch=closing.epoch)
-            book.find("successor_contested", f"{len(best)} notes", place=place)
+            book.find("successor_contested", f"{len(standing)} notes", place=place)
             return
-        history.seals.append(best[0].successor.lanes)
-        history.keys.append(best[0].opened)
+        history.seals.append(standing[0].lanes)
+        history.keys.append(standing[0].succession.opened)
 
 
-def _successions(closing: EpochKeys, sources: Sequence[Source], book: Book) -> list[Succession]:
-    """Return the distinct notes that hold, by their text; name those that do not."""
+def _read_notes(closing: EpochKeys, sources: Sequence[Source], book: Book) -> list[KnownNote]:
+    """Return the notes that hold, of each source; name those that do not."""
     path = successor_path(closing.community, closing.epoch)
     place = Place(community=to_base32(closing.community), epoch=closing.epoch)
-    found: dict[str, Succession] = {}
+    found: list[KnownNote] = []
     for source in sources:
         try:
             raw = source.read(path, NOTE_BYTES_MAX)
             if raw is None:
                 continue
-            succession = verify_successor(raw, closing)
+            verify_successor(raw, closing)
         except ProtocolError as error:
             book.find(error.code, error.detail, place=place, source=source.name, path=path)
             book.count("succession", failed=1)
             continue
         book.count("succession", passed=1)
-        found.setdefault(succession.successor.text, succession)
-    return list(found.values())
+        found.append(KnownNote(raw))
+    return found

@@ -150,8 +150,11 @@ class LaneFetch:
         self._known = [
             known for known in (held.adopted, held.remembered) if known and known.size <= head.size
         ]
+        self._sealed = held.sealed if held.sealed and held.sealed.size <= head.size else None
         self._tiles = HashTiles(head.checkpoint)
-        self._wanted = self._tiles.first_wanted([held.size, *(known.size for known in self._known)])
+        sealed_sizes = [self._sealed.size] if self._sealed else []
+        known_sizes = [known.size for known in self._known]
+        self._wanted = self._tiles.first_wanted([held.size, *known_sizes, *sealed_sizes])
         self._range = held.make_range()
         self._remembered = held.remembered
         self._bundles_max = bundles_max
@@ -232,7 +235,13 @@ class LaneFetch:
         return []
 
     def _compare(self) -> list[Effect]:
-        """Refuse a head that does not continue every signed head known so far, and what is stored."""
+        """Refuse a head that does not continue every signed head known so far, and what is stored.
+
+        Before that, one of a closed epoch that leads elsewhere than the successor note says: what is held may
+        be the other branch, and is compared with the right one.
+        """
+        if self._sealed and self._tiles.range_at(self._sealed.size).root() != self._sealed.root:
+            return self._end("seal_mismatch")
         for known in self._known:
             if self._tiles.range_at(known.size).root() != known.root:
                 proof = consistency_proof(known.size, self.head.size, self._tiles.node)

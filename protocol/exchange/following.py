@@ -177,6 +177,16 @@ class LaneFollower:
         self._offers, self._doubtful = {}, set()
         return [OwnLaneSeen(peer, self.origin, beyond[peer]) for peer in seen]
 
+    def _sealed(self, event: Loaded) -> list[Effect]:
+        """Learn that the epoch was closed; of the rest the answer may be older than the steps handed on."""
+        assert self._held is not None, "only a lane that was loaded is sealed"
+        self._held = replace(self._held, sealed=event.held.sealed)
+        return []
+
+    def _loaded_stopped(self, event: Loaded) -> list[Effect]:
+        """A successor note ends a fork: it says which branch goes on."""
+        return self._loaded(event) if event.held.sealed is not None else []
+
     def _load_again(self, _event: Event) -> list[Effect]:
         return [Load(self.origin)]
 
@@ -198,8 +208,8 @@ class LaneFollower:
     def _take_news(self, event: NewsOffered) -> list[Effect]:
         assert self._held is not None, "news is taken once the store has answered"
         self._offers[event.peer] = event.offer
-        if not self._is_beyond(event.offer):
-            return self._weigh()
+        if self._held.sealed is not None or not self._is_beyond(event.offer):
+            return self._weigh()  # what came to a closed epoch's end is compared with its seal, in a fetch
         head, effects = self._open(event.offer)
         steps = steps_from_news(self._held, event.news, head) if head else None
         if head and steps:
@@ -220,11 +230,16 @@ class LaneFollower:
         self._offers = {peer: offer for peer, offer in self._offers.items() if self._is_beyond(offer)}
         effects: list[Effect] = []
         while self._offers:
-            head, blames = self._open(max(self._offers.values(), key=lambda offer: offer.checkpoint.size))
+            head, blames = self._open(max(self._offers.values(), key=self._worth))
             effects += blames
             if head is not None:
                 return head, effects
         return None, effects
+
+    def _worth(self, offer: OfferedHead) -> int:
+        """The larger the better, but of a closed epoch no larger than what is sealed, if there is a choice."""
+        sealed, size = self._held.sealed if self._held else None, offer.checkpoint.size
+        return size if sealed is None or size <= sealed.size else -size
 
     def _open(self, offer: OfferedHead) -> tuple[SignedHead | None, list[Effect]]:
         assert self._held is not None, "a signature is checked with the key that the store told"
@@ -240,6 +255,8 @@ class LaneFollower:
         """Whether an offer says more than the adopted head, or the same size with another root."""
         held, stated = self._held, offer.checkpoint
         assert held is not None, "offers are weighed once the store has answered"
+        if held.is_complete and (held.is_own or stated.size != held.adopted_size):
+            return False  # what a retired key signs beyond the seal is void, and no news of ours
         if held.adopted and stated.size == held.adopted.size:
             return stated.root != held.adopted.root
         return stated.size > held.adopted_size and stated.size >= held.size
@@ -304,6 +321,8 @@ class LaneFollower:
 
     def _over(self, code: str) -> list[Effect]:
         assert self._fetch is not None, "only a fetch ends"
+        refused = self._fetch.head.note if code == "seal_mismatch" else b""
+        self._offers = {peer: offer for peer, offer in self._offers.items() if offer.note != refused}
         self._held, self._fetch = self._fetch.held_now(), None
         if code in ("lane_forked", "fetch_local_damaged"):
             self._stop()
@@ -331,15 +350,18 @@ class LaneFollower:
         (State.LOADING, OwnAdvanced): _own_advanced_early,
         (State.LOADING, PeerLeft): _peer_left,
         (State.LOADING, Retried): _load_again,
+        (State.CURRENT, Loaded): _sealed,
         (State.CURRENT, Offered): _weigh_offer,
         (State.CURRENT, NewsOffered): _take_news,
         (State.CURRENT, PeerLeft): _peer_left,
         (State.CURRENT, StoreFailed): _store_failed,
+        (State.WANTING, Loaded): _sealed,
         (State.WANTING, Offered): _keep_offer,
         (State.WANTING, NewsOffered): _keep_offer,
         (State.WANTING, Permitted): _start,
         (State.WANTING, PeerLeft): _peer_left,
         (State.WANTING, StoreFailed): _store_failed,
+        (State.FETCHING, Loaded): _sealed,
         (State.FETCHING, Offered): _join_fetch,
         (State.FETCHING, NewsOffered): _join_fetch,
         (State.FETCHING, Answered): _tell_fetch,
@@ -347,6 +369,8 @@ class LaneFollower:
         (State.FETCHING, Stored): _tell_fetch,
         (State.FETCHING, PeerLeft): _peer_left_fetch,
         (State.FETCHING, StoreFailed): _store_failed,
+        (State.STOPPED, Loaded): _loaded_stopped,
+        (State.OWN, Loaded): _sealed,
         (State.OWN, Offered): _doubt_own,
         (State.OWN, NewsOffered): _doubt_own,
         (State.OWN, OwnAdvanced): _own_advanced,

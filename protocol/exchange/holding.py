@@ -9,6 +9,7 @@ take the rest. Entries come before the head that covers them, so that whatever a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from protocol.identity.successor import SealedLane
 from protocol.limits import TILE_HEIGHT, TILE_WIDTH
 from protocol.log.checkpoint import Checkpoint, open_checkpoint
 from protocol.log.merkle import CompactRange
@@ -38,7 +39,8 @@ class HeldLane:
     """What the store holds of one log: `size` entries from the first on, with the hashes of their range.
 
     `adopted` is the head that it shows and serves. `remembered` is a larger one whose entries were on their
-    way; after a kill `size` may lie between the two. An own lane is written here and never fetched.
+    way; after a kill `size` may lie between the two. An own lane is written here and never fetched. `sealed`
+    is what a successor note says that the lane came to, where its epoch is closed: then nothing beyond counts.
     """
 
     origin: Origin
@@ -48,6 +50,12 @@ class HeldLane:
     adopted: SignedHead | None = None
     remembered: SignedHead | None = None
     is_own: bool = False
+    sealed: SealedLane | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the epoch is closed and the lane held as far as it counts."""
+        return self.sealed is not None and self.adopted_size >= self.sealed.size
 
     @property
     def adopted_size(self) -> int:

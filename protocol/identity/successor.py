@@ -10,8 +10,8 @@ holds derives the next log key, and must not lock the others out.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Self
 
 from protocol.errors import IdentityError, LogError
@@ -27,7 +27,16 @@ from protocol.identity.keys import (
 )
 from protocol.limits import EPOCH_MAX, INTEGER_MAX, LANES_MAX, RECOVERY_KEYS_MAX, TREE_SIZE_MAX
 from protocol.log.lines import from_base64, parse_decimal, to_base64
-from protocol.log.note import ED25519, Note, VerifierKey, format_note, parse_note, sign_note, verify_note
+from protocol.log.note import (
+    ED25519,
+    Note,
+    NoteSignature,
+    VerifierKey,
+    format_note,
+    parse_note,
+    sign_note,
+    verify_note,
+)
 
 _HEADER = "wildgrass/v1/successor"
 _LANE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}(/[a-z][a-z0-9_]{0,31})?")
@@ -140,15 +149,11 @@ def verify_successor(raw: bytes, closing: EpochKeys) -> Succession:
         raise IdentityError("successor_mismatch", f"epoch {successor.epoch}, expected {closing.epoch}")
     _check_keys(successor, closing)
     recovery = successor.recovery or closing.recovery
-    candidates = {*closing.recovery.keys, *recovery.keys}
-    next_key = VerifierKey(_next_key_name(closing.community, closing.epoch), ED25519, successor.log_key)
-    recovery_name = _recovery_name(closing.community)
-    verified = verify_note(
-        note, [next_key, *(VerifierKey(recovery_name, ED25519, key) for key in candidates)]
-    )
+    next_key, *others = _signing_keys(successor, closing)
+    verified = verify_note(note, [next_key, *others])
     if next_key not in verified:
         raise IdentityError("successor_not_authorised", "the new log key did not sign")
-    signers = {key.public for key in verified if key.name == recovery_name}
+    signers = {key.public for key in verified if key != next_key}
     kind = _authority(successor, closing, signers)
     if not set(recovery.keys) - set(closing.recovery.keys) <= signers:
         raise IdentityError("successor_not_authorised", "a new recovery key did not sign")
@@ -160,6 +165,24 @@ def verify_successor(raw: bytes, closing: EpochKeys) -> Succession:
         recovery=recovery,
     )
     return Succession(kind=kind, successor=successor, opened=opened)
+
+
+def trim_successor(raw: bytes, closing: EpochKeys) -> bytes:
+    """Return a note that holds without the lines that its authority does not need, in one order.
+
+    Anybody may write further lines under a note; kept, they would make many notes out of one.
+    """
+    note = parse_note(raw)
+    known = {(key.name, key.key_id) for key in _signing_keys(parse_successor(note.text), closing)}
+    lines = {line for line in note.signatures if (line.name, line.key_id) in known}
+    return format_note(replace(note, signatures=_in_order(lines)))
+
+
+def join_successors(one: bytes, other: bytes) -> bytes:
+    """Return a note with the signatures of two copies of it; both have one text and are trimmed."""
+    note, further = parse_note(one), parse_note(other)
+    assert note.text == further.text, "copies of one note"
+    return format_note(replace(note, signatures=_in_order({*note.signatures, *further.signatures})))
 
 
 def parse_successor(text: str) -> Successor:
@@ -237,6 +260,20 @@ def _fixed(text: str, bytes_count: int) -> bytes:
     if len(raw) != bytes_count:
         raise IdentityError("successor_malformed", f"{len(raw)} bytes instead of {bytes_count}")
     return raw
+
+
+def _signing_keys(successor: Successor, closing: EpochKeys) -> list[VerifierKey]:
+    """The keys whose lines count: the new log key, then the recovery keys, old and new."""
+    recovery_name = _recovery_name(closing.community)
+    recovery = {*closing.recovery.keys, *(successor.recovery or closing.recovery).keys}
+    return [
+        VerifierKey(_next_key_name(closing.community, closing.epoch), ED25519, successor.log_key),
+        *(VerifierKey(recovery_name, ED25519, key) for key in sorted(recovery)),
+    ]
+
+
+def _in_order(lines: Iterable[NoteSignature]) -> tuple[NoteSignature, ...]:
+    return tuple(sorted(lines, key=lambda line: line.line))
 
 
 def _check_keys(successor: Successor, closing: EpochKeys) -> None:

@@ -48,7 +48,7 @@ class FilledFolder:
     def __init__(self, store: LaneStore, vault: Vault) -> None:
         """Take the lanes and the log key."""
         self._store = store
-        self._log_key = vault.log
+        self._log_key = vault.log_keys[0]
         lanes = store.lanes(vault.community)
         self._keys = {Origin(lane.community, lane.lane, lane.epoch): lane.lane_key for lane in lanes}
 

@@ -54,8 +54,7 @@ def make_vault(word: str) -> Vault:
         community=leaf_hash(record),
         genesis=genesis,
         genesis_record=record,
-        epoch=0,
-        log=log,
+        log_keys={0: log},
         witness=witness,
         transport=transport,
         transport_seed=seed(f"{word} transport"),
@@ -68,7 +67,9 @@ class LoopbackStore:
     """The store of the protocol's tests, asked from threads as a real one is."""
 
     def __init__(self, vault: Vault) -> None:
-        self.memory = MemoryStore(vault.community, vault.log, {vault.community: vault.log.public})
+        self.memory = MemoryStore(
+            vault.community, vault.log_keys[0], {vault.community: vault.log_keys[0].public}
+        )
         self.trusts: dict[bytes, Trust] = {}
         self.addresses_known: list[KnownAddress] = []
         self.met_at: list[str | None] = []

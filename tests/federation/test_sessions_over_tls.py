@@ -74,7 +74,7 @@ async def test_three_nodes_follow_each_other() -> None:
         for one in (a, b, c):
             for other in (a, b, c):
                 if one is not other:
-                    one.store.genesis_keys[other.community] = other.vault.log.public
+                    one.store.genesis_keys[other.community] = other.vault.log_keys[0].public
                     one.store.set_trust(other.community, "followed")
         for one in (a, b, c):
             for other in (a, b, c):

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from node.actions.peers import PeerAddress, add_peer
-from node.epochs import SUCCESSOR
 from node.statements import Verdict, keep_statement
 from node.vault.kit import Kit, entropy_of_words
 from node.writer.transaction import Transaction
@@ -14,6 +13,7 @@ from protocol.identity.recovery import derive_recovery_seeds
 from protocol.identity.successor import Successor, make_successor
 from protocol.limits import STATEMENTS_OF_COMMUNITY_MAX
 from storage.evidence import add_evidence, evidence_about
+from storage.successors import SUCCESSOR
 from tests.pages.neighbour_nodes import Community, opened_community
 
 

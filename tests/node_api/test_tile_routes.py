@@ -9,7 +9,7 @@ from node.api.frame import Gate, build_app
 from node.api.openapi import openapi_document
 from node.api.stored_lanes import StoredLanes
 from node.api.tiles import tile_routes
-from node.epochs import SUCCESSOR
+from node.epochs import learn_successor
 from protocol.fold import Fold
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import CHARTER, TRADE, Lane
@@ -26,11 +26,11 @@ from protocol.log.tiles import (
     unpack_tile,
 )
 from storage.engine import open_store
-from storage.evidence import add_evidence
 from storage.heads import HeadStore
 from storage.lanes import LaneStore
 from storage.views.folding import FoldState
 from storage.views.reading import StateReader
+from tests.successors import note_of
 from tests.village import MARKET, Village, VillageEntries
 
 TOKEN = "a" * 52
@@ -50,13 +50,14 @@ class Served:
         with self.store.write() as connection:
             for lane, entries in self.village.entries.items():
                 self.put(connection, lane, entries, unsigned=1 if lane == MARKET else 0)
-            add_evidence(connection, self.village.community, 0, SUCCESSOR, b"a note\n")
         state = FoldState(self.store.forget_on_failure)
         with self.store.write() as connection, state.within(connection):
             fold = Fold(state, VillageEntries([self.village]))
             for lane, entries in self.village.entries.items():
                 fold.feed(Lane(self.village.community, lane), epoch=0, start=0, entries=entries)
             state.flush()
+            self.note = note_of(self.village)
+            learn_successor(StateReader(connection), self.note)
 
     def put(self, connection, lane, entries, *, unsigned) -> None:
         """Store a lane whose head leaves the last `unsigned` entries out."""
@@ -183,7 +184,7 @@ async def test_what_never_changes_is_cached_and_what_may_change_is_asked_for_aga
 async def test_a_successor_note_is_found_by_its_epoch(client, served):
     """Followers of a rotated community ask for it by name."""
     path = f"/lanes/{to_base32(served.village.community)}/successor/"
-    assert await (await client.get(path + "0")).read() == b"a note\n"
+    assert await (await client.get(path + "0")).read() == served.note
     assert (await client.get(path + "1")).status == 404
 
 

@@ -39,7 +39,7 @@ def test_a_founded_community_opens_with_the_keys_of_its_genesis(tmp_path):
     vault = open_vault(tmp_path / "node")
     verify_genesis(vault.genesis)
     assert vault.community == kit.community
-    assert vault.log.public == vault.genesis.log_key
+    assert vault.log_keys[0].public == vault.genesis.log_key
     assert SigningKey(vault.transport_seed).public == vault.transport.public
     assert vault.genesis.name == kit.name
     assert len(vault.api_token) == 52
@@ -65,7 +65,7 @@ def test_the_key_box_opens_with_the_words_and_with_nothing_else(tmp_path):
     box = (tmp_path / "a" / KEYS_FOLDER / KEY_BOX_FILE).read_bytes()
     key = derive_recovery_seeds(entropy_of_words(kit.words), next_epoch=1).key_box
     keys = open_key_box(box, key=key, community=kit.community)
-    assert SigningKey(keys.log).public == open_vault(tmp_path / "a").log.public
+    assert SigningKey(keys.log).public == open_vault(tmp_path / "a").log_keys[0].public
     assert keys.log not in box
     other_key = derive_recovery_seeds(entropy_of_words(other.words), next_epoch=1).key_box
     for bad_box, bad_key, community in [
@@ -208,7 +208,7 @@ def test_nothing_secret_is_printed_by_accident(tmp_path):
     """Kit, vault and keys print as public ids: they may end in a log."""
     kit = found(tmp_path)
     vault = open_vault(tmp_path)
-    printed = repr(kit) + repr(vault) + repr(vault.log) + str(vault)
+    printed = repr(kit) + repr(vault) + repr(vault.log_keys) + str(vault)
     assert kit.words.split()[0] not in printed.split()
     for secret in (vault.api_token, to_base32(vault.transport_seed)):
         assert secret not in printed

@@ -145,7 +145,7 @@ def step_opened(read: Reader, entry: Entry) -> list[Change]:
     position = entry.position
     if position.index != 0 or position.lane == CHARTER or entry.record.body.lane != position.lane:
         raise RecordVoid("lane_opening_misplaced")
-    if _last_seal(read, position):
+    if last_seal(read, position):
         raise RecordVoid("lane_opening_misplaced", "an earlier epoch sealed this lane: lane.continued")
     require_declared(read, position.community, position.lane, charter_size_of(entry))
     return [Put("opened_lane", (position.community, position.lane), OpenedLane(position.epoch))]
@@ -156,13 +156,13 @@ def step_continued(read: Reader, entry: Entry) -> list[Change]:
     position, body = entry.position, entry.record.body
     if position.index != 0 or position.epoch == 0 or body.lane != position.lane:
         raise RecordVoid("lane_opening_misplaced")
-    seal = _last_seal(read, position)
+    seal = last_seal(read, position)
     if seal is None or (body.epoch, body.size, body.root) != (seal.epoch, seal.size, seal.root):
         raise RecordVoid("lane_continuation_mismatch")
     return [Put("opened_lane", (position.community, position.lane), OpenedLane(position.epoch))]
 
 
-def _last_seal(read: Reader, position: Position) -> Seal | None:
+def last_seal(read: Reader, position: Position) -> Seal | None:
     """Return the newest seal of the lane *before* this epoch: later ones may be known already."""
     epochs = range(position.epoch - 1, -1, -1)
     seals = (read.get("seal", (position.community, epoch, position.lane)) for epoch in epochs)
