@@ -92,6 +92,8 @@ REQUEST_MS = 10_000
 SILENCE_MS = 60_000  # then a ping is sent
 PING_MS = 30_000  # then the session ends
 POLL_MS = 30_000  # how often one peer is asked for its heads without a reason
+POLL_RESTLESS_MS = 10_000  # how often two are, after a session ended
+RESTLESS_MS = 60_000  # for so long
 
 # Statements (section 23)
 STATEMENT_BYTES_MAX = 32_768

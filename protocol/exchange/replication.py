@@ -51,7 +51,15 @@ from protocol.exchange.replication_events import (
     Woken,
 )
 from protocol.exchange.requests import Requests
-from protocol.limits import FETCHES_MAX, LANES_LOADING_MAX, PASSED_ON_MAX, POLL_MS, TREE_SIZE_MAX
+from protocol.limits import (
+    FETCHES_MAX,
+    LANES_LOADING_MAX,
+    PASSED_ON_MAX,
+    POLL_MS,
+    POLL_RESTLESS_MS,
+    RESTLESS_MS,
+    TREE_SIZE_MAX,
+)
 from protocol.log.origin import Origin
 
 
@@ -109,6 +117,7 @@ class Replication:
         self._fetching: set[Origin] = set()
         self._fetches_max = fetches_max
         self._poll_ms = 0
+        self._restless_ms = 0
         self._wake_ms: int | None = None
 
     @property
@@ -144,6 +153,8 @@ class Replication:
         if peer is None:
             return []
         self._dissemination.close(event.peer)
+        self._restless_ms = now_ms + RESTLESS_MS
+        self._poll_ms = min(self._poll_ms, now_ms + POLL_RESTLESS_MS)
         if any(follower.has_offer(event.peer) for follower in self._followers.values()):
             self._cursors[event.peer].forget()
         effects: list[Effect] = [
@@ -371,12 +382,20 @@ class Replication:
         effects = [effect for peer in list(self._peers) for effect in self._expire(peer, now_ms)]
         effects += self._release_announced(now_ms)
         if now_ms >= self._poll_ms and self._peers:
-            self._poll_ms = now_ms + POLL_MS
-            for follower in list(self._followers.values()):
-                effects += self._tell(follower, Retried(), now_ms)
-            longest_ago = min(self._peers, key=lambda name: self._peers[name].asked_ms)
-            effects += self._ask_heads(longest_ago, now_ms)
+            effects += self._poll(now_ms)
         return _merge_loads(effects)
+
+    def _poll(self, now_ms: int) -> list[Effect]:
+        """Ask who was not asked for longest: one peer, or two and sooner while links die."""
+        is_restless = now_ms < self._restless_ms
+        self._poll_ms = now_ms + (POLL_RESTLESS_MS if is_restless else POLL_MS)
+        effects: list[Effect] = []
+        for follower in list(self._followers.values()):
+            effects += self._tell(follower, Retried(), now_ms)
+        longest_ago = sorted(self._peers, key=lambda name: self._peers[name].asked_ms)
+        for peer in longest_ago[: 1 + is_restless]:
+            effects += self._ask_heads(peer, now_ms)
+        return effects
 
     def _release_announced(self, now_ms: int) -> list[Effect]:
         """Fetch what was announced and did not come, and put the link over which it was back into the tree."""

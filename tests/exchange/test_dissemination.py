@@ -4,10 +4,10 @@ from random import Random
 
 import pytest
 
-from protocol.exchange.frames import Graft, Heads, News, Prune
+from protocol.exchange.frames import Graft, Heads, HeadsSince, News, Prune
 from protocol.exchange.replication_events import PeerOpened, WishesChanged
 from protocol.identity.keys import SigningKey
-from protocol.limits import GRACE_MS, POLL_MS
+from protocol.limits import GRACE_MS, POLL_MS, POLL_RESTLESS_MS, RESTLESS_MS
 from protocol.log.origin import Origin
 from tests.exchange.memory_store import MemoryStore
 from tests.exchange.sim_node import SimNode
@@ -205,3 +205,22 @@ def test_news_that_is_not_stored_is_not_passed_on() -> None:
     to_c = [frame for one, other, frame in net.sent if (one, other) == (B, C)]
     assert not any(isinstance(frame, News) for frame in to_c)
     assert adopted_size(net, C, lane_of(A)) == 3
+
+
+def asked(net: SimNet, since_ms: int) -> int:
+    """How many questions for heads A sends from now on within so long."""
+    net.sent.clear()
+    net.run(since_ms)
+    return sum(one == A and isinstance(frame, HeadsSince) for one, _, frame in net.sent)
+
+
+def test_a_node_asks_more_often_while_links_die() -> None:
+    """One peer in half a minute as a rule; two every ten seconds for a minute after a session ended."""
+    net = make_net(A, B, C, D)
+    for peer in (B, C, D):
+        net.connect(A, peer)
+    net.run(1_000)
+    assert asked(net, POLL_MS * 4) == 4
+    net.disconnect(D)
+    assert asked(net, RESTLESS_MS - 1) == 2 * (RESTLESS_MS // POLL_RESTLESS_MS - 1)
+    assert asked(net, POLL_MS * 4) == 4
