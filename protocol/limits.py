@@ -115,6 +115,21 @@ PASSED_ON_MAX = 256  # lanes whose news is kept until it is stored, to be passed
 SUCCESSOR_FINAL_MS = 259_200_000  # 72 hours: then a witnessed note of one sheet stands against a quorum's
 SUCCESSORS_KEPT_MAX = 4  # notes of one kind that are kept of one epoch
 
+# Relays (sections 10.5 and 29)
+RELAYS_MAX = 4  # that one community names
+RELAY_SENDERS_MAX = 1_024  # from whom one community takes deliveries
+RELAY_RECIPIENTS_MAX = 256  # for whom one relay keeps deliveries
+RELAY_OBJECTS_MAX = 4_096  # that wait at a relay for one recipient
+RELAY_SENDER_PART = 4  # one sender fills at most the fourth part of what is kept for one recipient
+RELAY_BYTES_MAX = 268_435_456  # ciphertext that waits at a relay in all
+RELAY_RECEIPTS_MAX = 4_096  # that a relay keeps for one sender, the newest
+RELAY_PAGE_MAX = 256  # rows of one list of deliveries
+RELAY_PAGES_MAX = 64  # of one list that are asked for in a row
+RELAY_PUTS_MAX = 4  # times that one object is put at relays before it counts as expired for good
+RELAY_DAYS_MAX = 90  # that a relay keeps a delivery
+RELAY_REGISTRATION_DAYS = 30  # that a registration holds without being renewed
+RELAY_POLL_MS = 300_000  # how often a relay is asked for its list without a reason
+
 # Bundles and the audit (sections 19 and 21)
 INDEX_LANES_MAX = 131_072
 INDEX_BYTES_MAX = 16_777_216

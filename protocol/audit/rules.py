@@ -120,6 +120,7 @@ _CODES_OF: Mapping[str, tuple[str, ...]] = {
         "policy_adopted_already",
         "policy_not_adopted",
     ),
+    "10.5": ("relay_is_self",),
     "11.2": (
         "shop_unknown",
         "listing_unknown",

@@ -62,6 +62,20 @@ def open_sealed(ciphertext: bytes, content_key: bytes, promised: bytes) -> bytes
 
     The comparison matters: this cipher alone lets one ciphertext open under two keys to two payloads.
     """
+    return _opened(ciphertext, content_key, promised)[SALT_BYTES:]
+
+
+def receipt(ciphertext: bytes, content_key: bytes, promised: bytes, recipient: bytes) -> bytes:
+    """Return the 32 bytes by which `recipient`, a community, shows that it has opened this; else raise.
+
+    Whoever only carries the ciphertext lacks the salt, so no relay can say that something was delivered
+    that was not (PROTOCOL.md section 29).
+    """
+    salt = _opened(ciphertext, content_key, promised)[:SALT_BYTES]
+    return sha256(b"wildgrass/v1/receipt\n" + recipient + promised + salt).digest()
+
+
+def _opened(ciphertext: bytes, content_key: bytes, promised: bytes) -> bytes:
     if len(ciphertext) > SEALED_BYTES_MAX:
         raise SealingError("sealed_too_large", f"{len(ciphertext)} bytes, at most {SEALED_BYTES_MAX}")
     if len(ciphertext) < SALT_BYTES + TAG_BYTES or len(content_key) != CONTENT_KEY_BYTES:
@@ -70,10 +84,9 @@ def open_sealed(ciphertext: bytes, content_key: bytes, promised: bytes) -> bytes
         opened = ChaCha20Poly1305(content_key).decrypt(_NONCE, ciphertext, promised)
     except InvalidTag as error:
         raise SealingError("sealed_not_opened") from error
-    salt, payload = opened[:SALT_BYTES], opened[SALT_BYTES:]
-    if commitment(salt, payload) != promised:
+    if commitment(opened[:SALT_BYTES], opened[SALT_BYTES:]) != promised:
         raise SealingError("commitment_mismatch")
-    return payload
+    return opened
 
 
 def wrap_key(content_key: bytes, promised: bytes, reader_public: bytes) -> bytes:

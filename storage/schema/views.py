@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 4
+VERSION = 5
 
 metadata = sa.MetaData()
 

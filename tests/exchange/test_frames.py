@@ -14,6 +14,7 @@ from protocol.exchange.frames import (
     Blob,
     BlobGet,
     Bye,
+    Delivery,
     Entries,
     EntriesGet,
     Frame,
@@ -26,7 +27,18 @@ from protocol.exchange.frames import (
     Pong,
     Proof,
     Prune,
+    Receipt,
     Refused,
+    RelayDropped,
+    RelayGet,
+    RelayKept,
+    RelayList,
+    RelayListed,
+    RelayNotice,
+    RelayPut,
+    RelayRegister,
+    RelayTaken,
+    RelayTerms,
     Sealed,
     SealedAck,
     SealedGet,
@@ -72,6 +84,16 @@ ONE_OF_EACH: list[Frame] = [
     StatementGet(8, b"h" * 32),
     Statement(8, b"text"),
     StatementNews(b"text"),
+    RelayRegister(7, (b"s" * 32,)),
+    RelayTerms(7, 1_024, 16_777_216, 14),
+    RelayPut(8, b"r" * 32, (SealedObject(b"h" * 32, b"ciphertext", (WrappedKey(b"k" * 32, b"w" * 80),)),)),
+    RelayKept(8, (b"h" * 32,), 1_209_600),
+    RelayList(9, 0),
+    RelayListed(9, 5, True, (Delivery(b"s" * 32, b"h" * 32),), (Receipt(b"h" * 32, b"p" * 32),)),
+    RelayGet(10, b"s" * 32, (b"h" * 32,)),
+    RelayTaken(11, b"s" * 32, (Receipt(b"h" * 32, b"p" * 32),)),
+    RelayDropped(11),
+    RelayNotice(),
     Refused(6, "blob_not_held", ""),
     Ping(7),
     Pong(7),
@@ -88,7 +110,7 @@ def test_every_frame_comes_back_as_it_was_sent(frame: Frame) -> None:
 def test_each_type_of_frame_is_tried_here() -> None:
     """The list above misses no type, and every request has its answer."""
     assert {type(frame) for frame in ONE_OF_EACH} == set(FRAME_TYPES.values())
-    assert len(ANSWERS) == 8
+    assert len(ANSWERS) == 13
 
 
 def test_the_largest_sealed_object_fits_into_a_frame() -> None:

@@ -1,23 +1,35 @@
-"""The worked examples of sections 17.2 and 17.3, read from PROTOCOL.md and recomputed."""
+"""The worked examples of sections 17.2, 17.3 and 29.3, read from PROTOCOL.md and recomputed."""
 
 from protocol.encoding import encode
 from protocol.exchange.frames import (
+    Delivery,
     Entries,
     EntriesGet,
     HeadsSince,
     Hello,
     Ping,
     Proof,
+    Receipt,
     Refused,
+    RelayDropped,
+    RelayGet,
+    RelayList,
+    RelayListed,
+    RelayNotice,
+    RelayRegister,
+    RelayTaken,
+    RelayTerms,
     TilesGet,
     TileWanted,
     encode_frame,
 )
 from protocol.exchange.session import bind_direct, bind_proxied, transcript
 from protocol.identity.keys import SigningKey
+from protocol.identity.sealing import receipt
 from protocol.log.origin import Origin
 from tests.worked_examples import worked_bytes
 
+COMMITMENT = "af865250d1b4f7319faf4a1424b0bf3643ed400b592b402b60956715e3fcaee7"
 TIME_MS = 1_760_000_000_000
 DIALER, LISTENER = SigningKey(b"\x03" * 32), SigningKey(b"\x13" * 32)
 
@@ -71,3 +83,31 @@ def test_the_transcript_is_built_from_the_text_alone() -> None:
     binding = b"\x92\xa6direct\xc4\x20" + printed["listener transport public"]
     expected = b"wildgrass/v1/session\nlistener\n" + b"\x93" + joined + binding
     assert printed["listener transcript"] == expected
+
+
+def test_the_printed_frames_of_relays_are_those_of_the_code() -> None:
+    """One of each that a relay is sent, and what it pushes."""
+    sender, commitment = bytes(range(32)), bytes.fromhex(COMMITMENT)
+    shown = Receipt(commitment, worked_bytes("receipts")["receipt"])
+    frames = {
+        "relay_register": RelayRegister(1, (sender,)),
+        "relay_terms": RelayTerms(1, 1_024, 16_777_216, 14),
+        "relay_list": RelayList(2, 0),
+        "relay_listed": RelayListed(2, 9, False, (Delivery(sender, commitment),), ()),
+        "relay_get": RelayGet(3, sender, (commitment,)),
+        "relay_taken": RelayTaken(4, sender, (shown,)),
+        "relay_dropped": RelayDropped(4),
+        "relay_notice": RelayNotice(),
+    }
+    assert worked_bytes("relay frames") == {name: encode_frame(frame) for name, frame in frames.items()}
+
+
+def test_the_printed_receipt_is_that_of_the_sealing_example() -> None:
+    """The object of section 15, opened by the community whose id is the bytes 00 to 1f."""
+    sealing, printed = worked_bytes("sealing"), worked_bytes("receipts")
+    made = receipt(sealing["ciphertext"], sealing["content key"], sealing["commitment"], printed["recipient"])
+    assert (printed["commitment"], printed["salt"], printed["receipt"]) == (
+        sealing["commitment"],
+        sealing["salt"],
+        made,
+    )

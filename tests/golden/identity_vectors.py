@@ -11,7 +11,7 @@ from protocol.encoding import encode
 from protocol.identity.genesis import Genesis, make_genesis
 from protocol.identity.keys import SigningKey, log_key_hash, to_base32
 from protocol.identity.recovery import derive_recovery_seeds
-from protocol.identity.sealing import ReaderKey, commitment, seal
+from protocol.identity.sealing import ReaderKey, commitment, receipt, seal
 from protocol.identity.successor import RecoverySet, SealedLane, Successor, make_successor
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import encode_record
@@ -236,6 +236,7 @@ def _sealing() -> Iterator[tuple[str, Vector]]:
     cases = [{**sealed, "answer": PAYLOAD.hex()}]
     sentence = "The reader opens the wrapped key, with it the ciphertext, and finds what was promised."
     yield "sealing/opened.json", {"must_hold": sentence, "question": "open_sealed", "cases": cases}
+    yield "sealing/receipt.json", _receipt(sealed, content_key)
     parts = {"payload": PAYLOAD.hex(), "salt": salt.hex(), "content_key": content_key.hex()}
     answer = {"commitment": promised.hex(), "ciphertext": ciphertext.hex()}
     sentence = "Commitment and ciphertext of a payload."
@@ -261,3 +262,13 @@ def _sealing() -> Iterator[tuple[str, Vector]]:
     }
     for name, (why, code, changed) in ways.items():
         yield f"sealing/refused/{name}.json", refused("open_sealed", why, code, **{**sealed, **changed})
+
+
+def _receipt(sealed: dict[str, str], content_key: bytes) -> Vector:
+    ciphertext, promised = (bytes.fromhex(sealed[name]) for name in ("ciphertext", "commitment"))
+    cases = []
+    for recipient in (bytes(range(32)), b"\xff" * 32):
+        shown = receipt(ciphertext, content_key, promised, recipient)
+        cases.append({**sealed, "recipient": recipient.hex(), "answer": shown.hex()})
+    sentence = "Another recipient has another receipt, and only the salt within the ciphertext tells either."
+    return {"must_hold": sentence, "question": "receipt", "cases": cases}

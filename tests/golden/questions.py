@@ -20,7 +20,7 @@ from protocol.exchange.session import Binding, transcript
 from protocol.identity.genesis import verify_genesis
 from protocol.identity.keys import from_base32, is_signature_valid, to_base32
 from protocol.identity.recovery import derive_recovery_seeds
-from protocol.identity.sealing import ReaderKey, commitment, open_sealed, seal, unwrap_key
+from protocol.identity.sealing import ReaderKey, commitment, open_sealed, receipt, seal, unwrap_key
 from protocol.identity.successor import EpochKeys, RecoverySet, verify_successor
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.market.listings import ListingPublished
@@ -229,6 +229,16 @@ def _open_sealed(case: Case) -> Any:
     return open_sealed(bytes.fromhex(case["ciphertext"]), content_key, promised).hex()
 
 
+def _receipt(case: Case) -> Any:
+    """29.3: what shows that the recipient has opened it."""
+    promised = bytes.fromhex(case["commitment"])
+    reader = ReaderKey(bytes.fromhex(case["reader_private"]))
+    content_key = unwrap_key(bytes.fromhex(case["wrapped_key"]), promised, reader)
+    return receipt(
+        bytes.fromhex(case["ciphertext"]), content_key, promised, bytes.fromhex(case["recipient"])
+    ).hex()
+
+
 def _half_even(case: Case) -> Any:
     """12.3: a quotient, numbers in text because they may be large."""
     return str(divide_half_even(int(case["numerator"]), int(case["denominator"])))
@@ -352,6 +362,7 @@ QUESTIONS: Mapping[str, Callable[[Case], Any]] = {
     "derive_seeds": _derive_seeds,
     "seal": _seal,
     "open_sealed": _open_sealed,
+    "receipt": _receipt,
     "half_even": _half_even,
     "largest_remainder": _largest_remainder,
     "line_total": _line_total,

@@ -222,6 +222,14 @@ def peer_not_vouched() -> Cut:
     return cut_of(shop)
 
 
+def relay_is_self() -> Cut:
+    """A community names others as its relays, not itself; what it named before stays."""
+    shop = village()
+    shop.say(CHARTER, "relays.named", relays=[seed("relay")])
+    shop.say(CHARTER, "relays.named", relays=[seed("relay"), shop.community])
+    return cut_of(shop)
+
+
 def policy_adopted_already() -> Cut:
     """A policy in force is not adopted again."""
     shop = village()
@@ -263,6 +271,7 @@ IN_CHARTER = (
     peer_is_self,
     peer_vouched_already,
     peer_not_vouched,
+    relay_is_self,
     policy_adopted_already,
     policy_not_adopted_3,
 )

@@ -49,6 +49,20 @@ from protocol.exchange.frames.objects import (
     SealedPut,
     WrappedKey,
 )
+from protocol.exchange.frames.relays import (
+    Delivery,
+    Receipt,
+    RelayDropped,
+    RelayGet,
+    RelayKept,
+    RelayList,
+    RelayListed,
+    RelayNotice,
+    RelayPut,
+    RelayRegister,
+    RelayTaken,
+    RelayTerms,
+)
 from protocol.exchange.frames.session import Bye, Hello, Ping, Pong, Proof, Refused
 from protocol.exchange.frames.statements import (
     Statement,
@@ -71,6 +85,7 @@ __all__ = [
     "Bye",
     "Code",
     "Count",
+    "Delivery",
     "Entries",
     "EntriesGet",
     "Frame",
@@ -89,7 +104,19 @@ __all__ = [
     "Pong",
     "Proof",
     "Prune",
+    "Receipt",
     "Refused",
+    "RelayDropped",
+    "RelayGet",
+    "RelayKept",
+    "RelayList",
+    "RelayListed",
+    "RelayNotice",
+    "RelayPut",
+    "RelayRegister",
+    "RelayRequest",
+    "RelayTaken",
+    "RelayTerms",
     "Request",
     "Sealed",
     "SealedAck",
@@ -111,11 +138,20 @@ __all__ = [
     "encode_frame",
 ]
 
+RelayRequest = RelayRegister | RelayPut | RelayList | RelayGet | RelayTaken
+RelayAnswer = RelayTerms | RelayKept | RelayListed | RelayDropped
 Request = (
-    HeadsSince | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet | StatementsSince | StatementGet
-)
-Answer = Heads | Tiles | Entries | Sealed | SealedAck | Blob | StatementDigests | Statement | Refused
-Push = News | Prune | Graft | StatementNews
+    HeadsSince | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet
+    | StatementsSince | StatementGet
+    | RelayRequest
+)  # fmt: skip
+Answer = (
+    Heads | Tiles | Entries | Sealed | SealedAck | Blob
+    | StatementDigests | Statement
+    | RelayAnswer
+    | Refused
+)  # fmt: skip
+Push = News | Prune | Graft | StatementNews | RelayNotice
 Frame = Hello | Proof | Request | Answer | Push | Ping | Pong | Bye
 
 ANSWERS: dict[type[Request], type[Answer]] = {
@@ -127,6 +163,11 @@ ANSWERS: dict[type[Request], type[Answer]] = {
     BlobGet: Blob,
     StatementsSince: StatementDigests,
     StatementGet: Statement,
+    RelayRegister: RelayTerms,
+    RelayPut: RelayKept,
+    RelayList: RelayListed,
+    RelayGet: Sealed,
+    RelayTaken: RelayDropped,
 }
 
 _FIXED_ARRAY = range(0x90, 0xA0)
