@@ -1,4 +1,4 @@
-"""Questions put to the driver itself, on the connection of SQLAlchemy that the caller has.
+"""Questions and rows given to the driver itself, on the connection of SQLAlchemy that the caller has.
 
 SQLAlchemy takes two to five times as long over a small question as its answer does, and a page asks dozens.
 Question marks stand for the values, whichever the engine; what a failure means is said as everywhere.
@@ -6,11 +6,13 @@ Question marks stand for the values, whichever the engine; what a failure means 
     ask(connection, "SELECT value FROM state WHERE table_name = ? AND key = ?", ("listing", key))
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from storage.postgres import postgres_refusal
 from storage.sqlite import sqlite_refusal
@@ -20,18 +22,9 @@ _MARKS_STEP = 8
 
 def ask(connection: sa.Connection, question: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
     """Return all rows of the answer. Raises `StorageError` as the engine's own questions do."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    cursor = connection.connection.cursor()
-    try:
+    with _driven(connection) as (cursor, is_sqlite):
         cursor.execute(question if is_sqlite else question.replace("?", "%s"), values)
         return list(cursor.fetchall())
-    except connection.dialect.loaded_dbapi.Error as error:
-        refusal = sqlite_refusal(error) if is_sqlite else postgres_refusal(error)
-        if refusal is None:
-            raise
-        raise refusal from error
-    finally:
-        cursor.close()
 
 
 def ask_one(
@@ -54,6 +47,28 @@ def ask_many(
     marks = -(-len(wanted) // _MARKS_STEP) * _MARKS_STEP
     spare = [wanted[-1]] * (marks - len(wanted))
     return ask(connection, _with_marks(question, marks), [*values, *wanted, *spare])
+
+
+def tell_many(connection: sa.Connection, statement: str, rows: Sequence[Sequence[object]]) -> None:
+    """Run a statement that answers nothing once for each row. Raises `StorageError` as `ask` does."""
+    with _driven(connection) as (cursor, is_sqlite):
+        cursor.executemany(statement if is_sqlite else statement.replace("?", "%s"), rows)
+
+
+@contextmanager
+def _driven(connection: sa.Connection) -> Iterator[tuple[DBAPICursor, bool]]:
+    """Yield a cursor of the driver, and whether it is SQLite's; say what a failure means."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor, is_sqlite
+    except connection.dialect.loaded_dbapi.Error as error:
+        refusal = sqlite_refusal(error) if is_sqlite else postgres_refusal(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+    finally:
+        cursor.close()
 
 
 @cache

@@ -20,6 +20,7 @@ from sqlalchemy import bindparam
 from protocol.limits import TILE_HEIGHT, TILE_WIDTH
 from protocol.log.merkle import CompactRange, leaf_hashes, subtree_root
 from protocol.log.tiles import pack_entries, pack_tile, right_edge, tile_width, unpack_entries, unpack_tile
+from storage.asking import ask, tell_many
 from storage.errors import LogForked, StorageError
 from storage.schema.facts import bundles, lanes, tail, tiles
 
@@ -79,8 +80,10 @@ class LaneStore:
 
     def size(self, lane_key: int) -> int:
         """Return how many entries are stored, none missing in between."""
-        size: int = self._connection.execute(_SIZE, {"lane": lane_key}).scalar_one()
-        return size
+        last_in_tail, last_bundle = ask(self._connection, _LAST, (lane_key, lane_key))[0]
+        if last_in_tail is not None:
+            return int(last_in_tail) + 1
+        return 0 if last_bundle is None else (int(last_bundle) + 1) * TILE_WIDTH
 
     def append(self, lane_key: int, start: int, entries: Sequence[bytes]) -> int:
         """Store `entries` from index `start` on, and return the new size.
@@ -202,15 +205,11 @@ class LaneStore:
         return known
 
     def _tail(self, lane_key: int, start: int, end: int) -> list[bytes]:
-        return list(self._connection.execute(_TAIL, {"lane": lane_key, "start": start, "end": end}).scalars())
+        return [entry for (entry,) in ask(self._connection, _TAIL, (lane_key, start, end))]
 
     def _put_tail(self, lane_key: int, start: int, entries: Sequence[bytes]) -> None:
-        """Past SQLAlchemy's statements, which make a dictionary and a copy of every row of a busy hour."""
-        place = "?" if self._connection.dialect.name == "sqlite" else "%s"
-        self._connection.exec_driver_sql(
-            f"INSERT INTO tail (lane_key, entry_index, entry) VALUES ({place}, {place}, {place})",  # noqa: S608  no input
-            [(lane_key, index, entry) for index, entry in enumerate(entries, start)],
-        )
+        rows = [(lane_key, index, entry) for index, entry in enumerate(entries, start)]
+        tell_many(self._connection, _PUT_TAIL, rows)
 
     def _bundle(self, lane_key: int, index: int) -> bytes:
         packed = self._find_bundle(lane_key, index)
@@ -224,14 +223,9 @@ class LaneStore:
         """Store the next full bundles in place of the tail, and the hash tiles that they complete."""
         if not full:
             return
-        self._connection.execute(_DROP_TAIL, {"lane": lane_key})
-        self._connection.execute(
-            _PUT_BUNDLE,
-            [
-                {"lane": lane_key, "index": index, "root": bundle.root, "entries": bundle.packed}
-                for index, bundle in enumerate(full, first)
-            ],
-        )
+        tell_many(self._connection, _DROP_TAIL, [(lane_key,)])
+        rows = [(lane_key, index, bundle.root, bundle.packed) for index, bundle in enumerate(full, first)]
+        tell_many(self._connection, _PUT_BUNDLE, rows)
         for index in range(first, first + len(full)):
             self._put_tiles_above(lane_key, index)
 
@@ -301,11 +295,17 @@ _FIND_LANE = sa.select(lanes.c.lane_key).where(
     lanes.c.epoch == bindparam("epoch"),
 )
 
-_last_in_tail = sa.select(sa.func.max(tail.c.entry_index) + 1).where(tail.c.lane_key == bindparam("lane"))
-_last_bundle = sa.select((sa.func.max(bundles.c.bundle_index) + 1) * TILE_WIDTH).where(
-    bundles.c.lane_key == bindparam("lane")
+# What every append of a busy hour asks and writes goes to the driver itself.
+_LAST = (
+    "SELECT (SELECT max(entry_index) FROM tail WHERE lane_key = ?),"
+    " (SELECT max(bundle_index) FROM bundles WHERE lane_key = ?)"
 )
-_SIZE = sa.select(sa.func.coalesce(_last_in_tail.scalar_subquery(), _last_bundle.scalar_subquery(), 0))
+_TAIL = (
+    "SELECT entry FROM tail WHERE lane_key = ? AND entry_index >= ? AND entry_index < ? ORDER BY entry_index"
+)
+_PUT_TAIL = "INSERT INTO tail (lane_key, entry_index, entry) VALUES (?, ?, ?)"
+_DROP_TAIL = "DELETE FROM tail WHERE lane_key = ?"
+_PUT_BUNDLE = "INSERT INTO bundles (lane_key, bundle_index, subtree_root, entries) VALUES (?, ?, ?, ?)"
 
 _BUNDLES = (
     sa.select(bundles.c.entries)
@@ -323,13 +323,6 @@ _BUNDLE_ROOTS = (
     )
     .order_by(bundles.c.bundle_index)
 )
-_PUT_BUNDLE = sa.insert(bundles).values(
-    lane_key=bindparam("lane"),
-    bundle_index=bindparam("index"),
-    subtree_root=bindparam("root"),
-    entries=bindparam("entries"),
-)
-
 _TILE = sa.select(tiles.c.hashes).where(
     tiles.c.lane_key == bindparam("lane"),
     tiles.c.level == bindparam("level"),
@@ -344,14 +337,3 @@ _TILE_ROOTS = (
     )
     .order_by(tiles.c.tile_index)
 )
-
-_TAIL = (
-    sa.select(tail.c.entry)
-    .where(
-        tail.c.lane_key == bindparam("lane"),
-        tail.c.entry_index >= bindparam("start"),
-        tail.c.entry_index < bindparam("end"),
-    )
-    .order_by(tail.c.entry_index)
-)
-_DROP_TAIL = sa.delete(tail).where(tail.c.lane_key == bindparam("lane"))

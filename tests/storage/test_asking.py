@@ -5,16 +5,24 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from storage.asking import ask, ask_many, ask_one
+from storage.asking import ask, ask_many, ask_one, tell_many
 from storage.engine import Store, open_store
 from storage.errors import StorageError
 from storage.schema.facts import stock
+
+_ADD = "INSERT INTO stock (listing_key, on_hand, committed) VALUES (?, ?, 0)"
 
 
 def _fill(store: Store, count: int) -> None:
     rows = [{"listing_key": f"key-{number:03}", "on_hand": number, "committed": 0} for number in range(count)]
     with store.write() as connection:
         connection.execute(sa.insert(stock), rows)
+
+
+def _tell_and_stop(store: Store) -> None:
+    with store.write() as connection:
+        tell_many(connection, _ADD, [("later", 4)])
+        raise KeyboardInterrupt
 
 
 def test_rows_of_both_engines_are_the_same_tuples(store: Store) -> None:
@@ -53,6 +61,25 @@ def test_a_value_is_never_read_as_sql(store: Store) -> None:
             == []
         )
         assert ask_one(connection, "SELECT count(*) FROM stock") == (3,)
+
+
+def test_rows_told_together_stand_as_they_were_told_and_go_with_an_undone_transaction(store: Store) -> None:
+    """Every row is written once, values as they are; what was told in a transaction that fails was never said."""
+    rows = [("%s", 1), ("'); DROP TABLE stock; --", 2), ("猫粮", 3)]
+    with store.write() as connection:
+        tell_many(connection, _ADD, rows)
+    with pytest.raises(KeyboardInterrupt):
+        _tell_and_stop(store)
+    with store.read() as connection:
+        assert ask(connection, "SELECT listing_key, on_hand FROM stock ORDER BY on_hand") == rows
+
+
+def test_a_row_told_to_a_reader_is_refused_as_the_engine_refuses_it(tmp_path: Path) -> None:
+    """What the driver says of a store that cannot be written reaches a person as `storage_read_only`."""
+    with open_store(tmp_path) as store, store.read() as connection:
+        with pytest.raises(StorageError) as refused:
+            tell_many(connection, _ADD, [("key", 1)])
+        assert refused.value.code == "storage_read_only"
 
 
 def test_a_damaged_file_is_told_as_damaged(tmp_path: Path) -> None:
