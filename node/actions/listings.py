@@ -153,11 +153,11 @@ async def publish_listing(node: Node, request: ListingDraft) -> PublishedListing
     is_counted = request.stock_steps is not None or request.seen_stock_steps is not None
 
     def job(transaction: Transaction) -> PublishedListing:
-        stock_key = listing_text_key(transaction.community, lane, listing_id)
         known: Listing | None = None  # of an id that was drawn just now nothing is
         if request.listing_id is not None:
             known = transaction.get("listing", (transaction.community, lane, listing_id))
-        stock = stock_of(transaction.connection, stock_key) if is_counted else None
+        stock_key = listing_text_key(transaction.community, lane, listing_id) if is_counted else None
+        stock = stock_of(transaction.connection, stock_key) if stock_key else None
         is_said = known is not None and not known.is_withdrawn and known.published == body
         has_stock = request.stock_steps is None or (
             stock is not None and stock.on_hand == request.stock_steps
@@ -167,7 +167,7 @@ async def publish_listing(node: Node, request: ListingDraft) -> PublishedListing
             reference = Reference(transaction.community, lane, known.epoch, known.index, known.record_id)
         else:
             reference = transaction.say(lane, body)
-        if request.stock_steps is not None:
+        if stock_key and request.stock_steps is not None:
             set_on_hand(transaction.connection, stock_key, request.stock_steps)
         return PublishedListing(record=place_of(reference), listing_id=to_base32(listing_id))
 

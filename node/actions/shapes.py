@@ -1,6 +1,7 @@
 """Shapes that several actions share, and the way from text ids to bytes and back."""
 
 import secrets
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -103,6 +104,7 @@ def _is_text_of(text: str, bytes_count: int) -> bool:
         return False
 
 
+@lru_cache(maxsize=1_024)  # the same few shops and communities are named over and over
 def _from_text(text: str, bytes_count: int) -> bytes:
     try:
         return from_base32(text, bytes_count)
