@@ -1,0 +1,94 @@
+"""What can be done to a world: power cuts, partitions, liars. Each is one call that plans or does one harm.
+
+crash_soon(world, node, back_after_ms=5_000)
+"""
+
+from collections.abc import Collection, Sequence
+from random import Random
+
+from msgspec.structs import replace
+
+from protocol.exchange.frames import Entries, Frame, Heads, News, Refused, Tiles
+from simulation.node import Lie, Node
+from simulation.world import World
+
+FUSE_STEPS_MAX = 24
+
+
+def crash_soon(world: World, node: Node, *, back_after_ms: int) -> None:
+    """Let somebody do something there, the power go within the steps that this takes, and come back later."""
+    if not node.is_up:
+        return
+    node.fuse = world.random.randint(1, FUSE_STEPS_MAX)
+    world.act(node)
+    world.agenda.plan(world.agenda.now_ms + back_after_ms, lambda: power_back(world, node))
+
+
+def power_back(world: World, node: Node) -> None:
+    """Cut the power now if nothing happened since, and start a new life."""
+    node.cut_power()
+    world.oracle.touched(node)
+    node.start()
+
+
+def cut_off(world: World, group: Collection[Node], *, is_one_way: bool, for_ms: int) -> None:
+    """Let nothing pass from a group to the others, or in neither direction, for a while."""
+    inside = {node.place for node in group}
+    outside = {node.place for node in world.nodes} - inside
+    ways = {(one, other) for one in inside for other in outside}
+    if not is_one_way:
+        ways |= {(other, one) for one, other in ways}
+    world.network.cut |= ways
+    world.agenda.note("cut", len(ways))
+    world.agenda.note_material()
+    world.counts["one-way partitions" if is_one_way else "partitions"] += 1
+
+    def mend() -> None:
+        world.network.cut -= ways
+        world.agenda.note_material()
+
+    world.agenda.plan(world.agenda.now_ms + for_ms, mend)
+
+
+def make_liar(world: World, node: Node) -> None:
+    """Let a node lie about everything that it passes on, now and then, for ever."""
+    node.is_honest = False
+    world.oracle.liars.add(node.community.id)
+    node.lie = _liar(world, node.random)
+
+
+def _liar(world: World, random: Random) -> Lie:
+    def lie(_peer: bytes, frame: Frame) -> Sequence[Frame]:
+        if random.random() < 0.4:
+            return (frame,)
+        told = _false(frame, random)
+        if told != (frame,):
+            world.counts[f"lies: {type(frame).__name__}"] += 1
+            world.counts["lies"] += 1
+        return told
+
+    return lie
+
+
+def _false(frame: Frame, random: Random) -> tuple[Frame, ...]:
+    """Something else in the place of a frame: other bytes, another answer, or nothing."""
+    if not isinstance(frame, Tiles | Entries | Heads | News):
+        return (frame,)
+    if random.random() < 0.15:
+        return ()
+    if isinstance(frame, Tiles):
+        if random.random() < 0.1:
+            return (replace(frame, tiles=frame.tiles[:-1] or (b"\0" * 32,)),)
+        return (replace(frame, tiles=tuple(_flipped(tile, random) for tile in frame.tiles)),)
+    if isinstance(frame, Entries):
+        if random.random() < 0.1:
+            return (Refused(frame.number, "lane_not_served", "market/food"),)
+        return (replace(frame, packed=_flipped(frame.packed, random)),)
+    if isinstance(frame, News):
+        return (replace(frame, packed=_flipped(frame.packed, random)),)
+    return (replace(frame, notes=tuple(_flipped(note, random) for note in frame.notes)),)
+
+
+def _flipped(raw: bytes, random: Random) -> bytes:
+    place = random.randrange(len(raw))
+    return raw[:place] + bytes([raw[place] ^ (1 << random.randrange(8))]) + raw[place + 1 :]

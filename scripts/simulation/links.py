@@ -1,0 +1,276 @@
+"""The sessions of one node: whom it dials, who dialled it, which of two goes on (`node/federation` in small).
+
+Every session is the real machine of section 17. Frames of a proven peer go to the node, and the node's to its
+one open session with that peer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median_low
+from typing import TYPE_CHECKING
+
+from node.federation.dialer import back_off_seconds
+from node.federation.federation import HOLD_SECONDS
+from protocol.exchange.frames import NONCE_BYTES, Frame, encode_frame
+from protocol.exchange.identify import identify
+from protocol.exchange.replication_events import FrameReceived, PeerClosed, PeerOpened, WishesChanged
+from protocol.exchange.session import (
+    Admit,
+    Close,
+    CloseAsked,
+    Connected,
+    ConnectionLost,
+    Deliver,
+    Event,
+    MessageReceived,
+    PeerIdentity,
+    Role,
+    SendMessage,
+    Session,
+    WakeAt,
+    Woken,
+    bind_direct,
+    is_newcomer_kept,
+)
+from simulation.network import Connection
+
+if TYPE_CHECKING:
+    from simulation.node import Node
+
+_IDENTITIES: dict[bytes, PeerIdentity] = {}
+
+
+@dataclass
+class Target:
+    """A node that is dialled whenever no session with it stands."""
+
+    place: int
+    community: bytes
+    failures: int = 0
+    is_busy: bool = False
+
+
+class Link:
+    """One end of a connection with its session."""
+
+    def __init__(self, node: "Node", role: Role, connection: Connection, certificate_key: bytes) -> None:
+        """Take the node, who dialled, the connection, and the key of the listener's certificate."""
+        self.place = node.place
+        self.is_dialler = role == "dialer"
+        self.admitted: Admit | None = None
+        self.target: Target | None = None
+        self.opened_ms = node.machine_ms
+        self._node = node
+        self._connection = connection
+        self._alarm = 0
+        self._is_ended = False
+        self._session = Session(
+            role,
+            node.community.side,
+            bind_direct(certificate_key),
+            nonce=node.random.randbytes(NONCE_BYTES),
+            time_ms=node.clock_ms,
+            identify=identify_once,
+        )
+
+    @property
+    def community(self) -> bytes | None:
+        """Who is at the other end, once that is proven."""
+        return self.admitted.identity.community if self.admitted else None
+
+    def connected(self) -> None:
+        """The connection stands."""
+        self._node.run(lambda: self._tell(Connected()))
+
+    def arrived(self, raw: bytes) -> None:
+        """A message has come."""
+        node = self._node
+        node.agenda.note(node.place, raw)
+        node.run(lambda: self._tell(MessageReceived(raw)))
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._node.run(lambda: self._tell(ConnectionLost()))
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame."""
+        self._send(encode_frame(frame))
+
+    def close(self, code: str) -> None:
+        """End the session, saying why."""
+        self._tell(CloseAsked(code))
+
+    def drop_dead(self) -> None:
+        """The power is gone: no goodbye."""
+        self._is_ended = True
+        self._node.network.forget(self._connection, self)
+
+    def _tell(self, event: Event) -> None:
+        if self._is_ended:
+            return
+        for effect in self._session.handle(event, self._node.machine_ms):
+            if isinstance(effect, SendMessage):
+                self._send(effect.raw)
+            elif isinstance(effect, Deliver):
+                self._node.links.received(self, effect.frame)
+            elif isinstance(effect, WakeAt):
+                self._set_alarm(effect.at_ms)
+            elif isinstance(effect, Admit):
+                self.admitted = effect
+                self._connection.is_settled = True
+                self._node.links.admit(self, effect)
+            elif isinstance(effect, Close):
+                self._end()
+
+    def _send(self, raw: bytes) -> None:
+        self._node.network.send(self._connection, self, raw)
+
+    def _set_alarm(self, at_ms: int) -> None:
+        self._alarm += 1
+        alarm = self._alarm
+        self._node.later(at_ms - self._node.machine_ms, lambda: self._wake(alarm))
+
+    def _wake(self, alarm: int) -> None:
+        if alarm == self._alarm:
+            self._tell(Woken())
+
+    def _end(self) -> None:
+        self._is_ended = True
+        self._node.network.close(self._connection, self)
+        self._node.later(
+            0, lambda: self._node.links.ended(self)
+        )  # as its own task does, after what is under way
+
+
+class Links:
+    """The table of one life of a node."""
+
+    def __init__(self, node: "Node") -> None:
+        """Begin without sessions."""
+        self._node = node
+        self._all: list[Link] = []
+        self._open: dict[bytes, Link] = {}
+        self._targets: list[Target] = []
+        self._offsets: dict[bytes, int] = {}
+
+    def aim(self, place: int, community: bytes) -> None:
+        """Dial a node from now on."""
+        target = Target(place, community)
+        self._targets.append(target)
+        self._dial(target)
+
+    def accept(self, connection: Connection) -> Link:
+        """Make the listening end of a connection."""
+        link = Link(self._node, "listener", connection, self._node.community.transport.public)
+        self._all.append(link)
+        return link
+
+    def send(self, peer: bytes, frame: Frame) -> None:
+        """Send a frame to a peer, if a session with it stands."""
+        if peer in self._open:
+            self._open[peer].send(frame)
+
+    def drop(self, peer: bytes, code: str) -> None:
+        """End the session with a peer."""
+        if peer in self._open:
+            self._open[peer].close(code)
+
+    def received(self, link: Link, frame: Frame) -> None:
+        """Hand on a frame; a link that another one has replaced is not listened to."""
+        community = link.community
+        if community is not None and self._open.get(community) is link:
+            self._node.tell(FrameReceived(community, frame))
+
+    def admit(self, link: Link, admit: Admit) -> None:
+        """Take in a peer that has proven itself: of two sessions with one community, one goes on."""
+        community = admit.identity.community
+        present = self._open.get(community)
+        if present is not None and not self._is_newcomer_kept(link, present, community):
+            link.close("session_duplicate")
+            return
+        if present is not None:
+            present.close("session_duplicate")
+        self._open[community] = link
+        self._note_clock(community, admit.time_ms - self._node.clock_ms)
+        self._node.count("sessions opened")
+        self._node.tell(PeerOpened(community, admit.requests_max))
+        if link.target is not None:
+            self._node.tell(WishesChanged())
+
+    def ended(self, link: Link) -> None:
+        """A link is over: another part of the node may have to dial again."""
+        self._all.remove(link)
+        community = link.community
+        if community is not None and self._open.get(community) is link:
+            del self._open[community]
+            self._note_clock(community, None)
+            self._node.tell(PeerClosed(community))
+        if link.target is not None:
+            has_held = self._node.machine_ms - link.opened_ms > HOLD_SECONDS * 1000
+            link.target.failures = 0 if has_held else link.target.failures + 1
+            self._try_later(link.target)
+        for target in self._targets:
+            if target.community == community and not target.is_busy:
+                self._try_later(target)
+
+    def cut_power(self) -> None:
+        """Every connection is left as it is."""
+        for link in self._all:
+            link.drop_dead()
+
+    def _dial(self, target: Target) -> None:
+        if target.community in self._open:
+            target.is_busy = False  # until that session ends
+            return
+        target.is_busy = True
+        node, life = self._node, self._node.life
+        node.agenda.note_material()
+        node.count("dials")
+
+        def made(connection: Connection) -> Link:
+            key = node.key_at(target.place)
+            link = Link(node, "dialer", connection, key)
+            link.target = target
+            self._all.append(link)
+            return link
+
+        def failed() -> None:
+            if node.life == life and node.is_up:
+                target.failures += 1
+                self._try_later(target)
+
+        node.network.dial(node.place, target.place, made, failed)
+
+    def _try_later(self, target: Target) -> None:
+        target.is_busy = True
+        wait_ms = int(back_off_seconds(target.failures, self._node.random) * 1000)
+        self._node.later(wait_ms, lambda: self._dial(target))
+
+    def _is_newcomer_kept(self, newcomer: Link, present: Link, community: bytes) -> bool:
+        own = self._node.community.id
+
+        def dialler_of(link: Link) -> bytes:
+            return own if link.is_dialler else community
+
+        return is_newcomer_kept(
+            newcomer_dialed_by=dialler_of(newcomer), present_dialed_by=dialler_of(present)
+        )
+
+    def _note_clock(self, community: bytes, offset_ms: int | None) -> None:
+        if offset_ms is None:
+            self._offsets.pop(community, None)
+        else:
+            self._offsets[community] = offset_ms
+        offsets = self._offsets.values()
+        self._node.writer.clock.peers_offset_ms = median_low(offsets) if offsets else 0
+
+
+def identify_once(genesis_record: bytes) -> PeerIdentity:
+    """Return who a genesis proves, verified the first time that it is met."""
+    known = _IDENTITIES.get(genesis_record)
+    if known is None:
+        known = _IDENTITIES[genesis_record] = identify(genesis_record)
+    return known
+
+
+Dialled = Callable[[Connection], Link]

@@ -1,0 +1,98 @@
+"""The one place where a machine of `protocol/exchange` is plugged into the simulated node.
+
+`make_exchange` says which machines stand behind the door; `PERFORMERS` says what a node does for each effect
+that a machine leaves to its driver. What is not named here fails loudly when it first comes up.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from protocol.exchange.exchange import Exchange
+from protocol.exchange.following import OwnLaneSeen, ReportDamage
+from protocol.exchange.frames import Heads, HeadsSince
+from protocol.exchange.holding import AdoptHead, Blame, RememberHead, ReportFork, StoreEntries, StoreStep
+from protocol.exchange.replication_events import Drop, LoadLanes, Reply, Send, Serve, WakeAt
+
+if TYPE_CHECKING:
+    from simulation.node import Node
+
+Perform = Callable[["Node", Any], None]
+
+
+def make_exchange(node: "Node") -> Exchange:
+    """Return the machines of one life of a node."""
+    return Exchange()
+
+
+def is_idle(effect: Any) -> bool:
+    """Whether an effect belongs to the round that goes on for ever while nothing is new."""
+    if isinstance(effect, Send):
+        frame = effect.frame
+        return isinstance(frame, HeadsSince) or (
+            isinstance(frame, Heads) and not frame.notes and not frame.has_more
+        )
+    if isinstance(effect, Serve):
+        return isinstance(effect.request, HeadsSince)
+    return isinstance(effect, WakeAt)
+
+
+def _send(node: "Node", effect: Send) -> None:
+    node.send(effect.peer, effect.frame)
+
+
+def _serve(node: "Node", effect: Serve) -> None:
+    node.serve(effect.peer, effect.request)
+
+
+def _load(node: "Node", effect: LoadLanes) -> None:
+    node.load_lanes(effect.origins)
+
+
+def _store(node: "Node", effect: StoreStep) -> None:
+    node.take_step(effect)
+
+
+def _wake(node: "Node", effect: WakeAt) -> None:
+    node.set_alarm(effect.at_ms)
+
+
+def _drop(node: "Node", effect: Drop) -> None:
+    node.links.drop(effect.peer, effect.code)
+
+
+def _blame(node: "Node", effect: Blame) -> None:
+    node.oracle.blamed(node, effect)
+
+
+def _fork(node: "Node", effect: ReportFork) -> None:
+    node.oracle.accused(node, effect)
+
+
+def _damage(node: "Node", effect: ReportDamage) -> None:
+    node.oracle.fail(f"{node.name} finds its copy of {effect.origin.text} damaged")
+
+
+def _own_lane(node: "Node", effect: OwnLaneSeen) -> None:
+    node.count("own heads met that the store does not have")
+    node.writer.stop_signing("store_restored")
+
+
+def _reply(node: "Node", effect: Reply) -> None:
+    node.replied(effect)
+
+
+PERFORMERS: Mapping[type, Perform] = {
+    Send: _send,
+    Serve: _serve,
+    LoadLanes: _load,
+    RememberHead: _store,
+    StoreEntries: _store,
+    AdoptHead: _store,
+    WakeAt: _wake,
+    Drop: _drop,
+    Blame: _blame,
+    ReportFork: _fork,
+    ReportDamage: _damage,
+    OwnLaneSeen: _own_lane,
+    Reply: _reply,
+}

@@ -1,0 +1,303 @@
+"""One simulated node: disks that outlive its power, and what lives only while it has some.
+
+The machines are the real ones; the driver around them is as dull as `node/federation/driver.py`. Before every
+effect, and at every step of the writer, the power may go.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Any, Literal
+
+from protocol.exchange.frames import Frame, Request
+from protocol.exchange.holding import StoreStep
+from protocol.exchange.replication_events import LaneAdvanced, LanesLoaded, Reply, Woken
+from protocol.lanes.kind import CHARTER, Lane, Position
+from protocol.log.origin import Origin
+from simulation.agenda import START_MS, Agenda
+from simulation.communities import Community
+from simulation.disk import Disk
+from simulation.folding import Views
+from simulation.links import Link, Links
+from simulation.machines import PERFORMERS, is_idle, make_exchange
+from simulation.network import Connection, Network
+from simulation.serving import answer, own_advance, readers_among_peers
+from simulation.store import GuardImage, StoreImage
+from simulation.writer import Job, Writer
+
+if TYPE_CHECKING:
+    from simulation.oracle import Oracle
+
+Lie = Callable[[bytes, Frame], Sequence[Frame]]
+INSTANCE_BYTES = 16
+_SYNC_MS = (2, 25)
+_READ_MS = (1, 12)
+_SLOW_READS = 0.25
+
+
+class PowerCut(Exception):
+    """The node's power is gone in the middle of what it did."""
+
+
+class Node:
+    """A node of the world, with power or without."""
+
+    def __init__(
+        self,
+        place: int,
+        community: Community,
+        *,
+        agenda: Agenda,
+        network: Network,
+        random: Random,
+        counts: Counter[str],
+        oracle: "Oracle",
+    ) -> None:
+        """Take where it stands and for whom; `start` gives it power."""
+        self.place = place
+        self.name = f"node {place} ({community.name})"
+        self.community = community
+        self.agenda = agenda
+        self.network = network
+        self.random = random
+        self.oracle = oracle
+        self.is_up = False
+        self.is_outbound_only = False
+        self.is_honest = True
+        self.visibility: Literal["public", "peers"] = "public"
+        self.life = 0
+        self.fuse: int | None = None
+        self.skew_ms = 0
+        self.lie: Lie | None = None
+        self.follows: dict[bytes, bytes] = {community.id: community.log.public}
+        self.targets: list[Node] = []
+        self.disk = Disk(StoreImage(random.randbytes(INSTANCE_BYTES)))
+        self.guard = Disk(GuardImage())
+        self.touched: set[Origin] = set()
+        self.started: list[Callable[[Node], None]] = []
+        self._counts = counts
+        self._has_views = False
+        network.hosts[place] = self
+
+    @property
+    def machine_ms(self) -> int:
+        """The clock that only goes forward."""
+        return self.agenda.machine_ms
+
+    @property
+    def clock_ms(self) -> int:
+        """What the node thinks is the time of day."""
+        return START_MS + self.agenda.now_ms + self.skew_ms
+
+    # Power.
+
+    def start(self) -> None:
+        """Begin a life with what the disks hold."""
+        self.life += 1
+        self.is_up = True
+        self.fuse = None
+        self.agenda.note("start", self.place)
+        self.agenda.note_material()
+        self._alarm = 0
+        self._shown: dict[Origin, int] = {}
+        if not self._has_views:
+            self.views = Views(self._entry)
+        self.exchange = make_exchange(self)
+        self.writer = Writer(self, self.random.randbytes(INSTANCE_BYTES))
+        self.links = Links(self)
+        self._fold(sorted(self.disk.image.lanes, key=_by_lane))
+        self.touched.update(self.disk.image.lanes)
+        self.run(self._begin)
+
+    def _begin(self) -> None:
+        charter = self.community.origin(CHARTER)
+        if not self.disk.image.lane(charter).entries:
+            record = self.community.genesis_record
+            self.writer.put(Job(lambda writer: writer.found(record), lambda _: None))
+        self.writer.wake()
+        for node in self.targets:
+            self.links.aim(node.place, node.community.id)
+        for hook in self.started:
+            hook(self)
+
+    def cut_power(self) -> None:
+        """End this life between two steps: what is not synced may be gone."""
+        if not self.is_up:
+            return
+        self.is_up = False
+        self.life += 1
+        self.agenda.note("power cut", self.place)
+        self.agenda.note_material()
+        self.count("power cuts")
+        self.links.cut_power()
+        self._has_views = self.disk.is_synced  # they lie in the main store, and go with it
+        before = self.disk.lost + self.guard.lost
+        self.disk.cut_power(self.random)
+        self.guard.cut_power(self.random)
+        self.count("transactions lost with the power", self.disk.lost + self.guard.lost - before)
+        self.touched.update(self.disk.image.lanes)
+        self.oracle.power_cut(self)
+
+    def burn(self) -> None:
+        """One more step of this life is done; where the fuse is at its end, so is the power."""
+        if self.fuse is not None:
+            self.fuse -= 1
+            if self.fuse <= 0:
+                raise PowerCut
+
+    def run(self, action: Callable[[], None]) -> None:
+        """Do something of this node's, to its end or to that of its power."""
+        if not self.is_up:
+            return
+        try:
+            action()
+        except PowerCut:
+            self.cut_power()
+        self.oracle.touched(self)
+
+    def later(self, delay_ms: int, action: Callable[[], None]) -> None:
+        """Do something later in this life."""
+        life = self.life
+
+        def act() -> None:
+            if self.life == life:
+                self.run(action)
+
+        self.agenda.after(max(0, delay_ms), act)
+
+    def sync_ms(self) -> int:
+        """How long a sync takes this time."""
+        return self.random.randint(*_SYNC_MS)
+
+    def count(self, what: str, times: int = 1) -> None:
+        """Count something for the figures of the run."""
+        self._counts[what] += times
+
+    def restore(self, image: StoreImage) -> None:
+        """Put an older copy of the main store in its place, under a new instance id; without power only."""
+        assert not self.is_up, "a disk is changed while the node is off"
+        self.disk.restore(image)
+        self.disk.image.instance = self.random.randbytes(INSTANCE_BYTES)
+        self._has_views = False
+        self.touched.update(self.disk.image.lanes)
+        self.oracle.restored(self)
+        self.count("restores")
+
+    # The network.
+
+    def accept(self, connection: Connection) -> Link:
+        """Make the listening end of a connection."""
+        return self.links.accept(connection)
+
+    def key_at(self, place: int) -> bytes:
+        """Return the key of the certificate that listens at a place."""
+        host = self.network.hosts[place]
+        assert isinstance(host, Node), "places are nodes"
+        return host.community.transport.public
+
+    # The driver.
+
+    def tell(self, event: Any) -> None:
+        """Tell the machines what happened and do what they want."""
+        for effect in self.exchange.handle(event, self.machine_ms):
+            self.burn()
+            if not is_idle(effect):
+                self.agenda.note_material()
+            PERFORMERS[type(effect)](self, effect)
+
+    def send(self, peer: bytes, frame: Frame) -> None:
+        """Send a frame, or what a liar says in its place."""
+        for told in self.lie(peer, frame) if self.lie else (frame,):
+            self.links.send(peer, told)
+
+    def serve(self, peer: bytes, request: Request) -> None:
+        """Answer from the store, mostly at once."""
+        if self.random.random() < _SLOW_READS:
+            self.later(self.random.randint(*_READ_MS), lambda: self._answer(peer, request))
+        else:
+            self._answer(peer, request)
+
+    def load_lanes(self, origins: Iterable[Origin]) -> None:
+        """Look up lanes and tell the machines."""
+        asked = tuple(origins)
+        self.later(self.random.randint(*_READ_MS), lambda: self._tell_lanes(asked))
+
+    def take_step(self, step: StoreStep) -> None:
+        """Have a step taken, and tell what came of it once it is synced."""
+        self.writer.put(Job(lambda writer: writer.take_step(step), self._tell_taken))
+
+    def set_alarm(self, at_ms: int) -> None:
+        """Come back at a time; it replaces the one before."""
+        self._alarm += 1
+        alarm = self._alarm
+        self.later(at_ms - self.machine_ms, lambda: self._wake(alarm))
+
+    def replied(self, reply: Reply) -> None:
+        """Hear the end of a request of the node's own; in these worlds nobody asks any."""
+        raise AssertionError(reply)
+
+    def _wake(self, alarm: int) -> None:
+        if alarm == self._alarm:
+            self.tell(Woken())
+
+    def _answer(self, peer: bytes, request: Request) -> None:
+        self.send(peer, answer(self, peer, request))
+
+    def _tell_lanes(self, origins: Sequence[Origin]) -> None:
+        wanted = [origin for origin in origins if origin.community in self.follows and origin.epoch == 0]
+        held = tuple(
+            self.disk.image.held(
+                origin, self.follows[origin.community], is_own=origin.community == self.community.id
+            )
+            for origin in wanted
+        )
+        self.tell(LanesLoaded(held, tuple(origin for origin in origins if origin not in wanted)))
+
+    def _tell_taken(self, event: Any) -> None:
+        if isinstance(event, LaneAdvanced):
+            readers = readers_among_peers(self, event.origin)
+            event = LaneAdvanced(event.origin, event.head, is_own=False, readers=readers)
+        self.oracle.told(self, event)
+        self.tell(event)
+
+    # What the writer says.
+
+    def note_stored(self, stored: Sequence[Origin], grown: Sequence[Origin]) -> None:
+        """Fold what was stored; own records were folded as they were said."""
+        self.agenda.note_material()
+        self.touched.update((*stored, *grown))
+        self._fold(sorted(stored, key=_by_lane))
+
+    def note_signed(self, origins: Sequence[Origin]) -> None:
+        """Push own heads. After a word in the charter those of all lanes: it may have let somebody in."""
+        self.touched.update(origins)
+        lanes = [origin for origin in self.disk.image.lanes if origin.community == self.community.id]
+        is_charter = any(origin.lane == CHARTER for origin in origins)
+        pushed = lanes if is_charter else list(origins)
+        self.later(self.random.randint(*_READ_MS), lambda: self._push(pushed))
+
+    def _push(self, origins: Sequence[Origin]) -> None:
+        for origin in origins:
+            advance = own_advance(self, origin, self._shown.get(origin, 0))
+            if advance is not None:
+                self._shown[origin] = advance.head.size
+                self.oracle.shown(self, origin, advance.head.size)
+                self.tell(advance)
+
+    def _fold(self, origins: Iterable[Origin]) -> None:
+        waiting = list(origins)
+        for origin in waiting:
+            lane, stored = Lane(origin.community, origin.lane), self.disk.image.lanes[origin]
+            again = self.views.catch_up(lane, origin.epoch, stored.entries, stored.leaves)
+            waiting += [Origin(place.community, place.name, origin.epoch) for place in again]
+
+    def _entry(self, position: Position) -> bytes:
+        origin = Origin(position.community, position.lane, position.epoch)
+        return self.disk.image.lanes[origin].entries[position.index]
+
+
+_ORDER = {CHARTER: 0, "trade": 2, "ledger": 3}
+
+
+def _by_lane(origin: Origin) -> tuple[int, Origin]:
+    return _ORDER.get(origin.lane, 1), origin

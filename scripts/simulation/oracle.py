@@ -1,0 +1,250 @@
+"""What must hold in every run, watched from outside by one who sees all disks (issue 4, item 1).
+
+Whatever anybody holds is a beginning of a history that its owner signed, and an honest owner signs one history.
+What was acknowledged, told to a machine or shown to others is there after every power cut. Equal cuts fold to
+equal states, two communities' postings mirror each other, and nobody is accused of what he did not do.
+
+A node is checked after each of its steps, and only where it changed: an untouched one was checked before.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from protocol.amounts.entries import DUE
+from protocol.exchange.holding import Blame, ReportFork, SignedHead
+from protocol.exchange.replication_events import LaneAdvanced, LaneStored
+from protocol.lanes.kind import Key, Reference
+from protocol.lanes.ledger.postings import Posting
+from protocol.log.merkle import CompactRange
+from protocol.log.origin import Origin
+from simulation.agenda import Agenda
+from simulation.store import StoredLane
+
+if TYPE_CHECKING:
+    from simulation.node import Node
+
+# What may be said of an honest peer: that it, or the way to it, was slow, away or short of what it had.
+HARMLESS_CODES = frozenset({"request_unanswered", "request_refused"})
+
+
+@dataclass
+class History:
+    """One line of entries that an owner has signed."""
+
+    leaves: list[bytes] = field(default_factory=list)
+    roots: dict[int, bytes] = field(default_factory=dict)
+    tree: CompactRange = field(default_factory=CompactRange)
+
+
+class Oracle:
+    """The judge of one run."""
+
+    def __init__(self, agenda: Agenda, counts: Counter[str]) -> None:
+        """Begin with nothing signed."""
+        self.violations: list[str] = []
+        self.histories: dict[Origin, list[History]] = {}
+        self.dishonest: set[bytes] = set()
+        self.liars: set[bytes] = set()
+        self.acknowledged: dict[Origin, dict[int, bytes]] = defaultdict(dict)
+        self.accusations: set[tuple[int, Origin]] = set()
+        self._agenda = agenda
+        self._counts = counts
+        self._checked: dict[tuple[int, Origin], tuple[History, int]] = {}
+        self._promised: dict[tuple[int, Origin], int] = {}
+        self._head_shown: dict[tuple[int, Origin], int] = {}
+        self._digests: dict[int, tuple[int, str]] = {}
+        self._cuts: dict[int, int] = {}
+
+    def fail(self, what: str) -> None:
+        """Note that something did not hold."""
+        self.violations.append(f"at {self._agenda.now_ms} ms: {what}")
+
+    # What nodes do.
+
+    def signed(self, node: "Node", origin: Origin, head: SignedHead) -> None:
+        """A signature has been made: it continues the one history of its lane."""
+        leaves = node.disk.image.lane(origin).leaves[: head.size]
+        lines = self.histories.setdefault(origin, [])
+        self._counts["heads signed"] += 1
+        for line in lines:
+            common = min(len(line.leaves), head.size)
+            if line.leaves[:common] == leaves[:common]:
+                self._extend(line, leaves, head)
+                return
+        if lines and origin.community not in self.dishonest:
+            self.fail(f"{node.name} signs a second history of {origin.text} at size {head.size}")
+        lines.append(History())
+        self._extend(lines[-1], leaves, head)
+
+    def acknowledge(self, reference: Reference) -> None:
+        """Somebody was told that a record is kept."""
+        origin = Origin(reference.community, reference.lane, reference.epoch)
+        self.acknowledged[origin][reference.index] = reference.record_id
+        self._counts["records acknowledged"] += 1
+
+    def told(self, node: "Node", event: Any) -> None:
+        """A machine was told that so much of a lane is on disk."""
+        if isinstance(event, LaneStored | LaneAdvanced):
+            size = event.size if isinstance(event, LaneStored) else event.head.size
+            key = (node.place, event.origin)
+            self._promised[key] = max(size, self._promised.get(key, 0))
+            if isinstance(event, LaneAdvanced):
+                self.shown(node, event.origin, event.head.size)
+
+    def shown(self, node: "Node", origin: Origin, size: int) -> None:
+        """A head may leave the node from here on."""
+        key = (node.place, origin)
+        self._head_shown[key] = max(size, self._head_shown.get(key, 0))
+
+    def blamed(self, node: "Node", blame: Blame) -> None:
+        """A peer is blamed: an honest one for nothing that only a liar does."""
+        self._counts[f"blame: {blame.code}"] += 1
+        if blame.code not in HARMLESS_CODES and blame.peer not in self.liars | self.dishonest:
+            self.fail(f"{node.name} blames an honest peer for {blame.code} {blame.detail}")
+
+    def accused(self, node: "Node", report: ReportFork) -> None:
+        """A fork is reported: there was one."""
+        self._counts["forks reported"] += 1
+        self.accusations.add((node.place, report.origin))
+        if report.origin.community not in self.dishonest:
+            self.fail(f"{node.name} accuses {report.origin.text} of two histories without one")
+
+    def power_cut(self, node: "Node") -> None:
+        """Look at everything again: what is on the disks now is what counts."""
+        for origin in node.disk.image.lanes:
+            self._checked.pop((node.place, origin), None)
+            self._check_kept(node, origin)
+
+    def restored(self, node: "Node") -> None:
+        """The disk is an older one: what was promised of the newer one cannot be kept any more."""
+        for promises in (self._promised, self._head_shown):
+            for key in [key for key in promises if key[0] == node.place]:
+                del promises[key]
+        for origin in [origin for origin in self.acknowledged if origin.community == node.community.id]:
+            size = node.disk.image.lane(origin).tree.size
+            for index in [index for index in self.acknowledged[origin] if index >= size]:
+                del self.acknowledged[origin][index]
+        for key in [key for key in self._checked if key[0] == node.place]:
+            del self._checked[key]
+
+    # What must hold.
+
+    def touched(self, node: "Node") -> None:
+        """Check what changed at a node."""
+        if node.touched:
+            for origin in sorted(node.touched):
+                self._check_lane(node, origin)
+            node.touched.clear()
+        if node.is_up and node.disk.is_synced and self._cuts.get(node.place) != node.views.cut:
+            self._cuts[node.place] = node.views.cut
+            self._check_fold(node)
+
+    def check_again(self, nodes: Sequence["Node"]) -> None:
+        """Check every node from its first entry on."""
+        self._checked.clear()
+        for node in nodes:
+            for origin in node.disk.image.lanes:
+                self._check_lane(node, origin)
+                self._check_kept(node, origin)
+
+    def _extend(self, line: History, leaves: Sequence[bytes], head: SignedHead) -> None:
+        new = leaves[len(line.leaves) :]
+        line.leaves += new
+        line.tree.extend(new)
+        if new:
+            line.roots[head.size] = line.tree.root()
+        root = line.roots.get(head.size)
+        if root is None:
+            older = CompactRange()
+            older.extend(line.leaves[: head.size])
+            root = line.roots[head.size] = older.root()
+        if root != head.root:
+            self.fail(f"a signed head of {head.checkpoint.origin} states another root than its entries have")
+
+    def _check_lane(self, node: "Node", origin: Origin) -> None:
+        """Prefix consistency: all entries are those of one signed history, and the head is one of its heads."""
+        lane = node.disk.image.lane(origin)
+        if node.community.id in self.dishonest and origin.community == node.community.id:
+            return
+        line = self._line_of(node, origin, lane)
+        is_own = origin.community == node.community.id
+        if line is None or (not is_own and len(lane.leaves) > len(line.leaves)):
+            self.fail(f"{node.name} holds {len(lane.leaves)} entries of {origin.text} that nobody signed")
+            return
+        if line.leaves:
+            self._checked[node.place, origin] = (line, min(len(line.leaves), len(lane.leaves)))
+        if lane.head and (
+            lane.head.size > len(lane.leaves) or line.roots.get(lane.head.size) != lane.head.root
+        ):
+            self.fail(
+                f"{node.name} shows a head of {origin.text} at {lane.head.size} that is not its entries'"
+            )
+
+    def _line_of(self, node: "Node", origin: Origin, lane: StoredLane) -> History | None:
+        checked, start = self._checked.get((node.place, origin), (None, 0))
+        lines = self.histories.get(origin, [])
+        if checked is not None and start <= len(lane.leaves):
+            end = min(len(checked.leaves), len(lane.leaves))
+            if lane.leaves[start:end] == checked.leaves[start:end]:
+                return checked
+        for line in lines:
+            end = min(len(line.leaves), len(lane.leaves))
+            if lane.leaves[:end] == line.leaves[:end]:
+                return line
+        return None if lines else History()
+
+    def _check_kept(self, node: "Node", origin: Origin) -> None:
+        """Nothing acknowledged, told or shown is lost."""
+        lane, key = node.disk.image.lane(origin), (node.place, origin)
+        if len(lane.leaves) < self._promised.get(key, 0):
+            self.fail(f"{node.name} has lost entries of {origin.text} that it had stored")
+        if (lane.head.size if lane.head else 0) < self._head_shown.get(key, 0):
+            self.fail(f"{node.name} has lost a head of {origin.text} that it had shown")
+        if origin.community == node.community.id:
+            for index, record_id in self.acknowledged[origin].items():
+                if index >= len(lane.leaves) or lane.leaves[index] != record_id:
+                    self.fail(f"{node.name} has lost acknowledged record {index} of {origin.text}")
+                    return
+
+    def _check_fold(self, node: "Node") -> None:
+        """Equal cuts, equal states; and postings that mirror each other."""
+        state, cut = node.views.state, node.views.cut
+        known = self._digests.setdefault(cut, (state.digest, node.name))
+        if known[1] != node.name:
+            self._counts["equal cuts compared"] += 1
+        if known[0] != state.digest:
+            self.fail(f"{node.name} and {known[1]} fold one cut to two states")
+        for key in state.new_postings:
+            self._check_mirror(node, key)
+        state.new_postings.clear()
+
+    def _check_mirror(self, node: "Node", key: Key) -> None:
+        state = node.views.state
+        posting: Posting = state.get("posting", key)
+        party, seller = key[0], key[1]
+        other = posting.order.buyer if party == seller else seller
+        mirror: Posting | None = state.get("posting", (other, *key[1:])) if other != party else None
+        if sum(line.amount_minor for line in posting.entries):
+            self.fail(f"{node.name} counts a posting that does not sum to zero")
+        if mirror is not None and _due(posting) + _due(mirror):
+            self.fail(f"{node.name} counts two postings of one move that do not mirror each other")
+        if mirror is not None:
+            self._counts["mirrored postings checked"] += 1
+
+
+def check_balances(node: "Node", oracle: Oracle, communities: set[bytes]) -> None:
+    """What one of these owes another is what that one claims, where nothing is awaited any more."""
+    state = node.views.state
+    dues: dict[tuple[Any, ...], int] = defaultdict(int)
+    for (table, key), value in state.rows.items():
+        if table == "account" and key[2] == DUE and communities.issuperset((key[0], key[3])):
+            pair = sorted((key[0], key[3]), key=str)
+            dues[key[1], *pair] += value.balance_minor
+    if any(dues.values()):
+        oracle.fail(f"{node.name} has dues that do not mirror each other")
+
+
+def _due(posting: Posting) -> int:
+    return sum(line.amount_minor for line in posting.entries if line.account == DUE)

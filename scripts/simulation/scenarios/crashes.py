@@ -1,0 +1,28 @@
+"""Power cuts at any effect and any step of the writer; some nodes stay away for long."""
+
+from simulation.harms import crash_soon
+from simulation.world import Scenario, World
+
+
+def arrange(world: World) -> None:
+    """Crash random nodes while people are busy there."""
+
+    def crash() -> None:
+        back_after_ms = int(10 ** world.random.uniform(2, 5.8))
+        crash_soon(world, world.random.choice(world.nodes), back_after_ms=back_after_ms)
+
+    world.at_random(5 * world.hours * len(world.nodes), crash)
+
+
+SCENARIO = Scenario(
+    name="crashes",
+    says="power cuts between any two steps; what is not synced may be gone",
+    arrange=arrange,
+    needs={
+        "power cuts": 30,
+        "transactions lost with the power": 3,
+        "half-open links": 30,
+        "said: OrderCompleted": 2,
+        "equal cuts compared": 50,
+    },
+)

@@ -1,0 +1,104 @@
+"""What a node answers: heads, tiles and entries of the lanes that the asker may read (section 17.5 and 18).
+
+The rule of who may read what is the node's own (`node/lane_exchange.py`), over the folded state.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from node.lane_exchange import may_serve, readers_of
+from protocol.exchange.frames import (
+    Answer,
+    Entries,
+    EntriesGet,
+    HeadsSince,
+    Refused,
+    Request,
+    Tiles,
+    TilesGet,
+)
+from protocol.exchange.heads import HeadChange, make_heads_page, start_of_page
+from protocol.exchange.replication_events import LaneAdvanced
+from protocol.limits import ENTRIES_FRAME_BYTES_MAX, HEADS_PAGE_MAX, NEWS_BYTES_MAX, TILE_WIDTH
+from protocol.log.origin import Origin
+from protocol.log.tiles import pack_entries, tile_width
+from simulation.store import StoredLane
+
+if TYPE_CHECKING:
+    from simulation.node import Node
+
+
+def answer(node: "Node", reader: bytes, request: Request) -> Answer:
+    """Return what `reader` gets for a request."""
+    if isinstance(request, HeadsSince):
+        return _heads(node, reader, request)
+    if isinstance(request, TilesGet | EntriesGet):
+        lane = node.disk.image.lane(request.origin)
+        if lane.head is None or not _may_serve(node, request.origin, reader):
+            return Refused(request.number, "lane_not_served", request.origin.lane)
+        return _tiles(lane, request) if isinstance(request, TilesGet) else _entries(lane, request)
+    return Refused(request.number, "request_refused", type(request).__name__)
+
+
+def own_advance(node: "Node", origin: Origin, shown_size: int) -> LaneAdvanced | None:
+    """Return the newest head of an own lane, with its entries past `shown_size` where they are few."""
+    lane = node.disk.image.lane(origin)
+    if lane.head is None:
+        return None
+    count, packed = max(lane.head.size - shown_size, 0), b""
+    if 0 < count <= TILE_WIDTH:
+        packed = pack_entries(lane.entries[shown_size : lane.head.size])
+    if not 0 < len(packed) <= NEWS_BYTES_MAX:
+        count, packed = 0, b""
+    readers = readers_among_peers(node, origin)
+    return LaneAdvanced(origin, lane.head, True, shown_size, count, packed, readers)
+
+
+def readers_among_peers(node: "Node", origin: Origin) -> frozenset[bytes]:
+    """Return which of the open peers may see a lane."""
+    return readers_of(cast("Any", node.views.state), origin, node.exchange.replication.open_peers)
+
+
+def _may_serve(node: "Node", origin: Origin, reader: bytes) -> bool:
+    return may_serve(cast("Any", node.views.state), origin, reader)
+
+
+def _heads(node: "Node", reader: bytes, request: HeadsSince) -> Answer:
+    image = node.disk.image
+    start = start_of_page(request, instance=image.instance, newest=image.changes)
+    changes: list[HeadChange] = []
+    if start < image.changes:
+        changed = sorted((lane.change, origin) for origin, lane in image.lanes.items() if lane.change > start)
+        for number, origin in changed[: HEADS_PAGE_MAX + 1]:
+            head = image.lanes[origin].head
+            assert head is not None, "a change of heads leaves a head"
+            changes.append(HeadChange(number, origin, head.note))
+    return make_heads_page(
+        request,
+        changes,
+        readable={change.origin for change in changes if _may_serve(node, change.origin, reader)},
+        instance=image.instance,
+        newest=image.changes,
+    )
+
+
+def _tiles(lane: StoredLane, request: TilesGet) -> Answer:
+    assert lane.head is not None, "only a lane with a head is served"
+    for wanted in request.tiles:
+        if wanted.width > tile_width(lane.head.size, wanted.level, wanted.index):
+            return Refused(request.number, "range_not_held", f"tile {wanted.level}/{wanted.index}")
+    tiles = tuple(lane.tile(wanted.level, wanted.index, wanted.width) for wanted in request.tiles)
+    return Tiles(request.number, tiles)
+
+
+def _entries(lane: StoredLane, request: EntriesGet) -> Answer:
+    assert lane.head is not None, "only a lane with a head is served"
+    first = request.bundle * TILE_WIDTH
+    start, end = first + request.start, first + request.end
+    if start >= end or end > lane.head.size:
+        return Refused(request.number, "range_not_held", f"entries {start} to {end}")
+    entries = lane.entries[start:end]
+    packed = pack_entries(entries)
+    while len(packed) > ENTRIES_FRAME_BYTES_MAX:
+        entries.pop()
+        packed = pack_entries(entries)
+    return Entries(request.number, len(entries), packed)

@@ -1,0 +1,141 @@
+"""What a node keeps: lanes with their heads and marks in the main store, marks again in the guard.
+
+The rules of `storage/` in small: entries are taken exactly behind those that are there, a head exactly over
+its entries, marks move by compare-and-swap and never to a second history.
+
+    image = StoreImage(instance)
+    append(origin, [raw], [leaf])(image)
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from protocol.exchange.holding import HeldLane, SignedHead
+from protocol.log.merkle import CompactRange, subtree_root
+from protocol.log.origin import Origin
+from simulation.disk import Write
+from storage.errors import StorageError
+from storage.guard import Mark, Move
+
+Place = tuple[bytes, str, int]
+
+
+@dataclass(slots=True)
+class StoredLane:
+    """One log: its entries, their leaf hashes and compact range, its heads."""
+
+    entries: list[bytes] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
+    tree: CompactRange = field(default_factory=CompactRange)
+    head: SignedHead | None = None
+    remembered: SignedHead | None = None
+    change: int = 0
+
+    def copy(self) -> "StoredLane":
+        """Return a copy that may grow in another way."""
+        return replace(self, entries=self.entries[:], leaves=self.leaves[:], tree=self.tree.copy())
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """Return `width` hashes of one tile; all of them are held."""
+        span = 256**level
+        first = index * 256 * span
+        if level == 0:
+            return b"".join(self.leaves[first : first + width])
+        starts = range(first, first + width * span, span)
+        return b"".join(subtree_root(self.leaves[start : start + span]) for start in starts)
+
+
+class StoreImage:
+    """The main store."""
+
+    def __init__(self, instance: bytes) -> None:
+        """Take the random id of this store: a restored one has another."""
+        self.instance = instance
+        self.lanes: dict[Origin, StoredLane] = {}
+        self.marks: dict[Place, Mark] = {}
+        self.changes = 0
+
+    def copy(self) -> Self:
+        """Return a copy that shares nothing that changes."""
+        other = type(self)(self.instance)
+        other.lanes = {origin: lane.copy() for origin, lane in self.lanes.items()}
+        other.marks, other.changes = dict(self.marks), self.changes
+        return other
+
+    def lane(self, origin: Origin) -> StoredLane:
+        """Return a lane, an empty one where nothing is held."""
+        return self.lanes.get(origin) or StoredLane()
+
+    def held(self, origin: Origin, log_public: bytes, *, is_own: bool) -> HeldLane:
+        """Return a lane as the machines are told of it."""
+        lane = self.lane(origin)
+        return HeldLane(
+            origin, log_public, lane.tree.size, lane.tree.hashes, lane.head, lane.remembered, is_own
+        )
+
+
+class GuardImage:
+    """The guard: a second place that says what was signed."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.marks: dict[Place, Mark] = {}
+
+    def copy(self) -> Self:
+        """Return a copy that shares nothing that changes."""
+        other = type(self)()
+        other.marks = dict(self.marks)
+        return other
+
+
+def append(origin: Origin, entries: Sequence[bytes], leaves: Sequence[bytes]) -> Write:
+    """Return the write that puts entries behind those that are there."""
+
+    def write(image: StoreImage) -> None:
+        lane = image.lanes.setdefault(origin, StoredLane())
+        lane.entries += entries
+        lane.leaves += leaves
+        lane.tree.extend(leaves)
+
+    return write
+
+
+def remember(origin: Origin, head: SignedHead) -> Write:
+    """Return the write that keeps a head whose entries are on their way."""
+
+    def write(image: StoreImage) -> None:
+        image.lanes.setdefault(origin, StoredLane()).remembered = head
+
+    return write
+
+
+def set_head(origin: Origin, head: SignedHead) -> Write:
+    """Return the write by which a lane is shown up to `head`."""
+
+    def write(image: StoreImage) -> None:
+        lane = image.lanes[origin]
+        image.changes += 1
+        lane.head, lane.remembered, lane.change = head, None, image.changes
+
+    return write
+
+
+def set_marks(marks: Iterable[Mark]) -> Write:
+    """Return the write that says what is going to be signed."""
+
+    def write(image: StoreImage | GuardImage) -> None:
+        image.marks.update({mark.place: mark for mark in marks})
+
+    return write
+
+
+def check_moves(present: dict[Place, Mark], moves: Iterable[Move]) -> None:
+    """Raise `guard_conflict` unless every move starts at the present mark and continues what was signed."""
+    for previous, following in moves:
+        if present.get(following.place) != previous:
+            raise StorageError("guard_conflict", f"lane {following.lane}, size {following.size}")
+        if previous is None or following.size > previous.size:
+            continue
+        if (following.size, following.root) != (previous.size, previous.root):
+            raise StorageError("guard_conflict", f"lane {following.lane}: {previous.size} was signed already")

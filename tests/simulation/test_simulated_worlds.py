@@ -1,0 +1,49 @@
+"""Whole worlds of nodes, harmed and healed: what must hold holds, for these seeds, every time and everywhere."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from simulation.scenarios import SCENARIOS
+from simulation.world import simulate
+from tests.house.tree import ROOT
+
+SEEDS = {"calm": [1], "lossy": [1], "partition": [1], "crashes": [1, 2], "liars": [1]}
+
+
+@pytest.mark.parametrize(("name", "seed"), [(name, seed) for name, seeds in SEEDS.items() for seed in seeds])
+def test_what_must_hold_holds_through_harm_and_healing(name: str, seed: int) -> None:
+    """No invariant is broken, enough has happened, and all honest nodes agree in the end without an operator."""
+    run = simulate(SCENARIOS[name], seed=seed)
+    assert run.violations == [], run.command
+    assert run.healed_seconds is not None, run.command
+
+
+def test_one_seed_is_one_trace_in_every_process() -> None:
+    """Neither the process, nor how it hashes, nor the runs before it change a byte of what happens."""
+    command = [sys.executable, "-m", "simulation", "--scenario", "crashes", "--seed", "5", "--nodes", "4"]
+    command += ["--hours", "0.3", "--default-latencies"]
+    lines = [
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}", "PYTHONHASHSEED": hashes},
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        for hashes in ("1", "2")
+    ]
+    run = simulate(SCENARIOS["crashes"], nodes=4, seed=5, hours=0.3)
+    other = simulate(SCENARIOS["crashes"], nodes=4, seed=6, hours=0.3)
+    assert lines[0] == lines[1]
+    assert f"trace {run.digest[:16]}" in lines[0]
+    assert run.digest != other.digest
+
+
+def test_a_run_in_which_too_little_happened_fails() -> None:
+    """Two quiet minutes prove nothing, and say so."""
+    run = simulate(SCENARIOS["lossy"], nodes=2, seed=1, hours=0.03)
+    assert any("too little happened" in violation for violation in run.violations)
