@@ -171,6 +171,17 @@ def _http_app(node: Node, settings: Settings, live: LiveUpdates, founder: Founde
         lambda: node.writer.backlog.void_count,
     )
 
+    metrics.watch(
+        "federation_memory_bytes_max",
+        "Memory that peers can make the federation hold, whatever they do.",
+        lambda: node.federation_service.memory_bytes_max,
+    )
+    metrics.watch(
+        "blamed_frames",
+        "What peers did against the protocol since the start.",
+        lambda: sum(node.federation_service.blames.values()),
+    )
+
     async def reads(token: str, _community: bytes, lane: str) -> bool:
         return await may_read(node, token, lane)
 

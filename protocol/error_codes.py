@@ -181,6 +181,7 @@ _SESSION = {
     "session_timeout": "The other node did not greet in time. It is tried again later.",
     "session_silent": "The other node has fallen silent. It is dialled again.",
     "session_slow": "The other node reads too slowly. The session starts again and catches up.",
+    "rate_exceeded": "A peer sends more than it was granted, again and again. It may connect again, at its pace.",
     "session_lost": "The connection broke off. It is dialled again.",
     "session_duplicate": "The two nodes are connected already. The other connection goes on.",
     "session_blocked": "That community does not talk to yours. Ask its stewards.",

@@ -130,6 +130,28 @@ RELAY_DAYS_MAX = 90  # that a relay keeps a delivery
 RELAY_REGISTRATION_DAYS = 30  # that a registration holds without being renewed
 RELAY_POLL_MS = 300_000  # how often a relay is asked for its list without a reason
 
+# Rates and quotas (section 30)
+GRANT_BYTES_SECOND_MIN = 131_072  # what the largest frame needs to come within REQUEST_MS
+GRANT_BYTES_SECOND = 4_194_304  # what a node grants to each peer where its settings say nothing else
+GRANT_BYTES_BURST = 16_777_216
+GRANT_REQUESTS_SECOND = 1_024
+BURSTS_EXCEEDED_MAX = 16  # of what is granted at once, taken without a pause beyond it: then the session ends
+VERIFICATIONS_SECOND = 512  # signatures that one peer may have verified
+VERIFICATIONS_BURST = 4_096
+HEADS_PAGE_VERIFICATIONS = 16  # what a page of heads counts as at least
+RANGE_SHARE = 4  # what a /24 or /48 may do together, in times of what one peer may
+RANGES_MAX = 1_024  # address ranges that are remembered
+REQUESTS_REMEMBERED_MAX = 1_024  # own requests whose late answers are not held against the peer
+CONNECTIONS_SECOND = 8  # connections that are taken from one address range
+CONNECTIONS_BURST = 128
+CONNECTIONS_WAITING_MAX = 32  # connections that have not asked for the WebSocket yet
+RANGE_PLACES_MAX = 16  # of these, and of HANDSHAKES_MAX, those that one address range may take
+SESSIONS_FOUND_MAX = 64  # sessions with communities that are not followed, of SESSIONS_MAX
+REQUESTS_BYTES_MAX = 1_114_112  # requests of one peer that wait; while they are more, nothing more is read
+OUTBOX_BYTES_MAX = 4_194_304  # what waits to be sent to one peer; then its session ends
+OUTBOXES_BYTES_MAX = 33_554_432  # what waits to be sent to all peers; then the session with the most ends
+STEPS_BYTES_MAX = 16_777_216  # what waits to be stored; while it is more, no frame is read
+
 # Bundles and the audit (sections 19 and 21)
 INDEX_LANES_MAX = 131_072
 INDEX_BYTES_MAX = 16_777_216

@@ -54,6 +54,7 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     `unsigned` counts own records that no signed head covers yet: nobody else sees them before. `store_bytes` is
     the database with its journal, `disk_free_bytes` the room beside it, absent where that is another machine's.
     `last_sync_ms` is when a followed community was last heard, `connected` how many are connected now.
+    `federation_bytes_max` is the memory that peers can make the federation hold, whatever they do.
     """
 
     community: str
@@ -72,6 +73,7 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     store_bytes: int
     connected: int
     vouched_by: list[VoucherAnswer]
+    federation_bytes_max: int
     disk_free_bytes: int | None = None
     last_sync_ms: int | None = None
 
@@ -104,6 +106,7 @@ async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
             uptime_seconds=max(0, system_clock() - node.started_ms) // 1_000,
             store_bytes=stored_bytes(node.store, read.connection),
             connected=len(connected.intersection(peer.community for peer in followed)),
+            federation_bytes_max=node.federation.memory_bytes_max if node.federation else 0,
             vouched_by=_vouched_by(read, node.community),
             disk_free_bytes=_disk_free_bytes(node.store),
             last_sync_ms=max((peer.last_seen_ms for peer in followed if peer.last_seen_ms), default=None),

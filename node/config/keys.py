@@ -12,6 +12,15 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from node.locale import LANGUAGES, language_of
+from protocol.limits import (
+    FRAME_BYTES_MAX,
+    GRANT_BYTES_BURST,
+    GRANT_BYTES_SECOND,
+    GRANT_BYTES_SECOND_MIN,
+    GRANT_REQUESTS_SECOND,
+    REQUESTS_MAX,
+    SESSIONS_MAX,
+)
 
 PORT_MAX = 32_767  # those above belong to outgoing connections
 HTTP_PORT = 8470
@@ -223,6 +232,30 @@ LISTED = (
         read=read_count(1_024, 64 * 1_048_576),
         default=2 * 1_048_576,
         summary="How large the body of a request may be.",
+    ),
+    Key(
+        name="sessions_max",
+        read=read_count(1, SESSIONS_MAX),
+        default=64,
+        summary="How many communities may be connected at once; each may take some megabytes of memory.",
+    ),
+    Key(
+        name="peer_bytes_second",
+        read=read_count(GRANT_BYTES_SECOND_MIN, 2**40),
+        default=GRANT_BYTES_SECOND,
+        summary="How many bytes a second one peer may send unasked; what was asked for is not counted.",
+    ),
+    Key(
+        name="peer_bytes_burst",
+        read=read_count(FRAME_BYTES_MAX, 2**40),
+        default=GRANT_BYTES_BURST,
+        summary="How many bytes one peer may send unasked at once.",
+    ),
+    Key(
+        name="peer_requests_second",
+        read=read_count(REQUESTS_MAX, 2**20),
+        default=GRANT_REQUESTS_SECOND,
+        summary="How many requests a second one peer may make.",
     ),
 )
 KEYS = {key.name: key for key in LISTED}

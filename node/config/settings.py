@@ -38,6 +38,10 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"]
     requests_max: int
     request_bytes_max: int
+    sessions_max: int
+    peer_bytes_second: int
+    peer_bytes_burst: int
+    peer_requests_second: int
     origins: Mapping[str, Origin]
 
     def origin_of(self, name: str) -> Origin:

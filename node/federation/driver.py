@@ -22,7 +22,15 @@ from protocol.errors import SessionError
 from protocol.exchange.exchange import Exchange
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Frame, Refused, Request, SealedAck, SealedPut
-from protocol.exchange.holding import AdoptHead, Blame, RememberHead, ReportFork, StoreEntries, StoreStep
+from protocol.exchange.holding import (
+    AdoptHead,
+    Blame,
+    RememberHead,
+    ReportFork,
+    StoreEntries,
+    StoreStep,
+    step_bytes,
+)
 from protocol.exchange.replication_events import (
     Drop,
     LaneAdvanced,
@@ -48,6 +56,7 @@ from protocol.exchange.statements import (
     digest_of,
 )
 from protocol.lanes.kind import CHARTER
+from protocol.limits import STEPS_BYTES_MAX
 from protocol.log.origin import Origin
 from storage.errors import StorageError
 
@@ -77,7 +86,7 @@ class Driver:
         self._links = links
         self._exchange = Exchange(Statements())
         self._loads: Pile[Origin] = Pile()
-        self._steps: Pile[StoreStep] = Pile()
+        self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
         self._findings: Pile[Finding] = Pile()
         self._signed: Pile[str] = Pile()
         self._statements: Pile[LoadStatements | JudgeStatement] = Pile()
@@ -103,6 +112,10 @@ class Driver:
         now_ms = int(asyncio.get_running_loop().time() * 1000)
         for effect in self._exchange.handle(event, now_ms):
             self._perform(effect)
+
+    async def until_room(self) -> None:
+        """Wait until no more waits to be stored than may."""
+        await self._steps.until_room()
 
     def note_signed(self, lanes: Collection[str]) -> None:
         """Hear that own lanes have new signed heads."""

@@ -7,7 +7,7 @@ async with Federation(store=store, vault=vault, settings=settings, listening=pee
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from random import SystemRandom
 from types import TracebackType
@@ -22,6 +22,7 @@ from node.federation.certificate import listening_context
 from node.federation.dialer import Address, back_off_seconds, open_connection, parse_address
 from node.federation.links import Dialled, Links
 from node.federation.listener import Listener
+from node.federation.memory import memory_bytes_max
 from node.federation.neighbour import Neighbour
 from node.federation.questions import Questions
 from node.federation.store import FederationStore
@@ -29,6 +30,7 @@ from node.operations.lifecycle import Listening, lan_addresses, reachable_addres
 from node.vault import Vault
 from node.writer.lane_writer import Advance
 from protocol.errors import SessionError
+from protocol.exchange.frames import Grant
 from protocol.exchange.replication_events import WishesChanged
 from protocol.exchange.session import OwnSide, PeerIdentity, bind_direct
 
@@ -57,12 +59,15 @@ class Federation:
     ) -> None:
         """Take what the node has opened; nothing is said to anybody before the context is entered."""
         own = OwnSide(
-            vault.genesis_record, PeerIdentity(vault.community, vault.transport.public), vault.transport.sign
+            vault.genesis_record,
+            PeerIdentity(vault.community, vault.transport.public),
+            vault.transport.sign,
+            Grant(settings.peer_bytes_second, settings.peer_bytes_burst, settings.peer_requests_second),
         )
         self._store = store
         self._settings = settings
         self._binding = bind_direct(vault.transport.public)
-        self._links = Links(own, store)
+        self._links = Links(own, store, sessions_max=settings.sessions_max)
         self.address = reachable_address(listening.bound)
         self._listener = Listener(listening.socket, listening_context(vault.transport_seed), self._accept)
         self._neighbourhood: Neighbourhood | None = None
@@ -81,7 +86,7 @@ class Federation:
         self._client = aiohttp.ClientSession()
         self._tasks = await asyncio.TaskGroup().__aenter__()
         self._running |= set(self._links.driver.start(self._tasks))
-        await self._listener.start()
+        await self._listener.start(self._tasks)
         for address, dialled in targets.items():
             self._aim(address, dialled)
         if self._neighbourhood is not None:
@@ -135,6 +140,16 @@ class Federation:
     def connected(self) -> frozenset[bytes]:
         """Return the communities with which a session stands."""
         return self._links.communities
+
+    @property
+    def blames(self) -> Mapping[str, int]:
+        """How often peers did what the protocol forbids, by code."""
+        return self._links.driver.blames
+
+    @property
+    def memory_bytes_max(self) -> int:
+        """What sessions, fetches and piles may hold together, whatever peers do (section 30.4)."""
+        return memory_bytes_max(self._settings.sessions_max)
 
     def note(self, advance: Advance) -> None:
         """Hear what the writer has done; signed heads are pushed, and lanes of new epochs asked for."""

@@ -2,7 +2,8 @@
 
 Four tasks a link: one reads and handles, one writes what waits, one looks up answers, in order and one at a time,
 and one sends them. While an answer is sent the next one is looked up, and no more: a slow reader holds two answers
-in memory, and nobody else up. Everything that waits is bounded.
+in memory, and nobody else up. Everything that waits is bounded. What is sent keeps to what the peer grants; who
+brings more than we grant is read no further for a while, which slows down that one connection (section 30).
 
     link = Link(hub, websocket, session)
     end = await link.run()
@@ -10,12 +11,16 @@ in memory, and nobody else up. Everything that waits is bounded.
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 from aiohttp.web import WebSocketResponse
 
+from protocol.errors import SessionError
 from protocol.exchange.frames import Answer, Frame, Refused, Request, encode_frame
+from protocol.exchange.rates import Meter, Pace
 from protocol.exchange.session import (
     Admit,
     Close,
@@ -31,7 +36,7 @@ from protocol.exchange.session import (
     WakeAt,
     Woken,
 )
-from protocol.limits import FRAME_BYTES_MAX, REQUESTS_MAX
+from protocol.limits import FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REQUESTS_BYTES_MAX, REQUESTS_MAX
 
 WebSocket = ClientWebSocketResponse | WebSocketResponse
 
@@ -39,10 +44,12 @@ FEDERATION_PATH = "/federation/v1"
 MESSAGE_BYTES_MAX = (
     FRAME_BYTES_MAX + 2
 )  # aiohttp refuses from here on; one byte too many is the session's to refuse
-OUTBOX_BYTES_MAX = 4 * 1_048_576
+SOCKET_BYTES_MAX = (
+    1_048_576  # what TLS, HTTP and aiohttp hold of one connection: read ahead, written, not parsed
+)
 SEND_SECONDS = 30.0
 FAREWELL_SECONDS = 1.0
-_ANSWERS_HELD = 2
+ANSWERS_HELD_MAX = 2
 _NO_FRAME = b"\xc1"  # a byte that MessagePack never uses stands for a text message
 
 
@@ -50,13 +57,22 @@ class Hub(Protocol):
     """What a link belongs to."""
 
     async def admit(self, link: "Link", admit: Admit) -> None:
-        """A peer has proven itself: take the link in, or close it."""
+        """A peer has proven itself: take the link in and have it metered, or close it."""
 
     def received(self, link: "Link", frame: Frame) -> None:
         """A frame of an admitted peer."""
 
     async def answer(self, link: "Link", request: Request) -> Answer:
         """Answer an admitted peer's request."""
+
+    async def until_room(self) -> None:
+        """Wait until what came before is no more than may wait."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait for a turn to take a message: one of all links in a round of the event loop."""
+
+    def outbox_changed(self, change_bytes: int) -> None:
+        """More or less waits to be sent than before."""
 
 
 class Link:
@@ -71,12 +87,17 @@ class Link:
         self._websocket = websocket
         self._session = session
         self.end: Close | None = None
-        self._outbox: deque[bytes] = deque()
-        self._outbox_bytes = 0
+        self.outbox_bytes = 0
+        self._outbox: deque[tuple[bytes, Frame | None]] = deque()
         self._has_outgoing = asyncio.Event()
         self._requests: asyncio.Queue[Request] = asyncio.Queue(REQUESTS_MAX)
         self._answers: asyncio.Queue[bytes] = asyncio.Queue()
-        self._answer_room = asyncio.Semaphore(_ANSWERS_HELD)
+        self._answer_room = asyncio.Semaphore(ANSWERS_HELD_MAX)
+        self._requests_bytes = 0
+        self._request_taken = asyncio.Event()
+        self._meter: Meter | None = None
+        self._pace: Pace | None = None
+        self._resume_seconds = 0.0
         self._alarm: asyncio.Timeout | None = None
         self._wake_seconds: float | None = None
 
@@ -95,13 +116,16 @@ class Link:
                     await asyncio.wait([writing], timeout=FAREWELL_SECONDS)
                     writing.cancel()
         finally:
+            self._note_outbox(-self.outbox_bytes)
             await self._websocket.close()
         assert self.end is not None, "a conversation ends with a reason"
         return self.end
 
     def send(self, frame: Frame) -> None:
         """Queue a frame; a peer that reads too slowly loses the session and catches up in the next."""
-        self._queue(encode_frame(frame))
+        if self._meter is not None and isinstance(frame, Request):
+            self._meter.asked(frame)
+        self._queue(encode_frame(frame), frame)
 
     def serve(self, request: Request) -> None:
         """Queue a request of the peer for its answer."""
@@ -109,6 +133,12 @@ class Link:
             self._requests.put_nowait(request)
         except asyncio.QueueFull:
             self.send(Refused(request.number, "requests_too_many", ""))
+        else:
+            self._requests_bytes += len(encode_frame(request))
+
+    def measure(self, meter: Meter) -> None:
+        """Count what comes from now on against what was granted."""
+        self._meter = meter
 
     def close(self, code: str) -> None:
         """End the session, saying why; the link's own task does the rest."""
@@ -119,30 +149,60 @@ class Link:
         while self.end is None:
             event = await self._next_event()
             if self.end is None:
-                for admit in self._tell(event):
-                    self.admitted = admit
-                    await self._hub.admit(self, admit)
+                async with self._hub.turn():
+                    effects = self._tell(event)
+                    self._count(event, effects)
+                await self._admit(effects)
 
     async def _next_event(self) -> Event:
         try:
             async with asyncio.timeout_at(self._wake_seconds) as self._alarm:
+                await self._until_readable()
                 return _event_of(await self._websocket.receive())
         except TimeoutError:
             return Woken()
         finally:
             self._alarm = None
 
-    def _tell(self, event: Event) -> list[Admit]:
-        """Tell the session and do what it says; an admission, which takes time, is left to the caller."""
-        now_ms = int(asyncio.get_running_loop().time() * 1000)
-        effects = self._session.handle(event, now_ms)
+    async def _until_readable(self) -> None:
+        """Wait where the peer is ahead of its grant, of our answers, or everybody is ahead of the store."""
+        pause_seconds = self._resume_seconds - asyncio.get_running_loop().time()
+        if pause_seconds > 0:
+            await asyncio.sleep(pause_seconds)
+        while self._requests_bytes > REQUESTS_BYTES_MAX:
+            self._request_taken.clear()
+            await self._request_taken.wait()
+        await self._hub.until_room()
+
+    def _count(self, event: Event, effects: Sequence[Effect]) -> None:
+        """Count what came, and read nothing more for a while where that was more than was granted."""
+        if self._meter is None or not isinstance(event, MessageReceived):
+            return
+        delivered = next((effect.frame for effect in effects if isinstance(effect, Deliver)), None)
+        try:
+            pause_ms = self._meter.received(delivered, len(event.raw), _now_ms())
+        except SessionError as error:
+            self.close(error.code)
+        else:
+            self._resume_seconds = asyncio.get_running_loop().time() + pause_ms / 1000
+
+    async def _admit(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Admit):
+                self.admitted = effect
+                self._pace = Pace(effect.grant, _now_ms()) if effect.grant else None
+                await self._hub.admit(self, effect)
+
+    def _tell(self, event: Event) -> list[Effect]:
+        """Tell the session and do what it says; an admission is left to the caller."""
+        effects = self._session.handle(event, _now_ms())
         for effect in effects:
             self._perform(effect)
-        return [effect for effect in effects if isinstance(effect, Admit)]
+        return effects
 
     def _perform(self, effect: Effect) -> None:
         if isinstance(effect, SendMessage):
-            self._queue(effect.raw)
+            self._queue(effect.raw, None)
         elif isinstance(effect, Deliver):
             self._hub.received(self, effect.frame)
         elif isinstance(effect, WakeAt):
@@ -152,32 +212,48 @@ class Link:
             if self._alarm is not None:
                 self._alarm.reschedule(0)
 
-    def _queue(self, raw: bytes) -> None:
-        self._outbox.append(raw)
-        self._outbox_bytes += len(raw)
+    def _queue(self, raw: bytes, frame: Frame | None) -> None:
+        self._outbox.append((raw, frame))
         self._has_outgoing.set()
-        if self._outbox_bytes > OUTBOX_BYTES_MAX and self.end is None:
+        self._note_outbox(len(raw))
+        if self.outbox_bytes > OUTBOX_BYTES_MAX and self.end is None:
             self.close("session_slow")
 
+    def _note_outbox(self, change_bytes: int) -> None:
+        self.outbox_bytes += change_bytes
+        self._hub.outbox_changed(change_bytes)
+
     async def _write(self) -> None:
-        """Send what waits, in order; the farewell is the last of it."""
+        """Send what waits, in order and at the peer's pace; the farewell is the last of it."""
         try:
             while self._outbox or self.end is None:
                 if not self._outbox:
                     self._has_outgoing.clear()
                     await self._has_outgoing.wait()
                     continue
-                raw = self._outbox.popleft()
-                self._outbox_bytes -= len(raw)
+                await self._keep_pace(*self._outbox[0])
+                raw, _ = self._outbox.popleft()
+                self._note_outbox(-len(raw))
                 await self._send_now(raw)
         except (OSError, TimeoutError):
             self._tell(ConnectionLost())
+
+    async def _keep_pace(self, raw: bytes, frame: Frame | None) -> None:
+        """Wait until the peer's grant has room for a frame, and count it."""
+        while self._pace is not None and self.end is None:
+            wait_ms = self._pace.wait_ms(frame, len(raw), _now_ms())
+            if not wait_ms:
+                self._pace.sent(frame, len(raw), _now_ms())
+                return
+            await asyncio.sleep(wait_ms / 1000)
 
     async def _serve(self) -> None:
         """Look up answers while there is room for one more."""
         while True:
             await self._answer_room.acquire()
             request = await self._requests.get()
+            self._requests_bytes -= len(encode_frame(request))
+            self._request_taken.set()
             self._answers.put_nowait(encode_frame(await self._hub.answer(self, request)))
 
     async def _send_answers(self) -> None:
@@ -193,9 +269,19 @@ class Link:
             await self._websocket.send_bytes(raw)
 
 
+def remote_address(websocket: WebSocket) -> str:
+    """Return the IP address of the other end; where it has none, our own."""
+    name = websocket.get_extra_info("peername")
+    return str(name[0]) if isinstance(name, tuple) else "127.0.0.1"
+
+
 def _event_of(message: WSMessage) -> Event:
     if message.type is WSMsgType.BINARY:
         return MessageReceived(message.data)
     if message.type is WSMsgType.TEXT:
         return MessageReceived(_NO_FRAME)
     return ConnectionLost()
+
+
+def _now_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)

@@ -6,22 +6,33 @@ Knows communities and connections; what is in their frames is the driver's affai
     link = await links.hold(websocket, "dialer", binding, dialled=Dialled("192.0.2.7:8471", is_wanted=True))
 """
 
+import asyncio
 import logging
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import median_low
 
 from node.errors import NodeError
 from node.federation.driver import Driver
-from node.federation.link import Link, WebSocket
-from node.federation.store import FederationStore
+from node.federation.link import Link, WebSocket, remote_address
+from node.federation.store import FederationStore, Trust
 from node.writer.clock import system_clock
 from protocol.exchange.frames import NONCE_BYTES, Answer, Bye, Frame, Request, encode_frame
 from protocol.exchange.identify import identify
+from protocol.exchange.rates import Meter, Meters, Ranges, range_of
 from protocol.exchange.replication_events import FrameReceived, PeerClosed, PeerOpened, WishesChanged
 from protocol.exchange.session import Admit, Binding, OwnSide, Role, Session, is_newcomer_kept
 from protocol.identity.keys import to_base32
-from protocol.limits import HANDSHAKES_MAX, SESSIONS_MAX
+from protocol.limits import (
+    HANDSHAKES_MAX,
+    OUTBOXES_BYTES_MAX,
+    RANGE_PLACES_MAX,
+    RANGE_SHARE,
+    SESSIONS_FOUND_MAX,
+    SESSIONS_MAX,
+)
 from storage.errors import StorageError
 
 log = logging.getLogger("wildgrass.federation")
@@ -36,15 +47,28 @@ class Dialled:
     is_wanted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a link before its other end has proven anything."""
+
+    address: str
+    dialled: Dialled | None
+
+
 class Links:
     """The table of links, and the driver that speaks through them."""
 
-    def __init__(self, own: OwnSide, store: FederationStore) -> None:
-        """Take who we are, and the store."""
+    def __init__(self, own: OwnSide, store: FederationStore, *, sessions_max: int = SESSIONS_MAX) -> None:
+        """Take who we are and what we grant, the store, and how many sessions may stand."""
         self.driver = Driver(store, self)
         self._own = own
+        self._sessions_max = sessions_max
+        self._ranges = Ranges(lambda now_ms: Meters(own.grant, now_ms, share=RANGE_SHARE))
+        self._outboxes_bytes = 0
+        self._strangers: set[bytes] = set()
+        self._turn = asyncio.Lock()
         self._store = store
-        self._all: dict[Link, Dialled | None] = {}
+        self._all: dict[Link, _Known] = {}
         self._open: dict[bytes, Link] = {}
         self._clock_offsets: dict[bytes, int] = {}
 
@@ -61,7 +85,8 @@ class Links:
         self, websocket: WebSocket, role: Role, binding: Binding, *, dialled: Dialled | None = None
     ) -> Link | None:
         """Carry a connection to its end and return its link; None where there was no room for it."""
-        if not self._has_room(role):
+        address = remote_address(websocket)
+        if not self._has_room(role, address):
             await websocket.send_bytes(encode_frame(Bye("session_full")))
             await websocket.close()
             return None
@@ -75,7 +100,7 @@ class Links:
             expected=dialled.expected if dialled else None,
         )
         link = Link(self, websocket, session)
-        self._all[link] = dialled
+        self._all[link] = _Known(address, dialled)
         try:
             end = await link.run()
             log.info("a session as %s ended: %s %s", role, end.code[:64], end.detail)
@@ -87,7 +112,7 @@ class Links:
 
     async def admit(self, link: Link, admit: Admit) -> None:
         """Take in a peer that has proven itself: of two sessions with one community, one goes on."""
-        community, dialled = admit.identity.community, self._all[link]
+        community, dialled = admit.identity.community, self._all[link].dialled
         is_wanted = dialled is not None and dialled.is_wanted
         address = dialled.address if dialled else None
         try:
@@ -100,12 +125,12 @@ class Links:
             link.close("session_blocked")
             return
         present = self._open.get(community)
-        if present is None and len(self._open) >= SESSIONS_MAX:
+        if present is None and not self._has_place(trust):
             link.close("session_full")
         elif present is not None and not self._is_newcomer_kept(link, present, community):
             link.close("session_duplicate")
         else:
-            self._open_session(link, admit, present)
+            self._open_session(link, admit, present, trust)
             self._note_clock(community, admit.time_ms - system_clock() if trust == "followed" else None)
         if is_wanted:
             self.driver.tell(WishesChanged())
@@ -120,6 +145,24 @@ class Links:
         """Answer a peer."""
         assert link.admitted is not None, "requests come after the proof"
         return await self.driver.answer(link.admitted.identity.community, request)
+
+    async def until_room(self) -> None:
+        """Wait until the store has taken up what came before."""
+        await self.driver.until_room()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Take one message of all links in a round of the loop: hundreds at once hold it no longer than one."""
+        async with self._turn:
+            yield
+            await asyncio.sleep(0)
+
+    def outbox_changed(self, change_bytes: int) -> None:
+        """Let nobody's slow reading fill our memory: beyond the bound, who keeps us waiting for most goes."""
+        self._outboxes_bytes += change_bytes
+        if change_bytes > 0 and self._outboxes_bytes > OUTBOXES_BYTES_MAX:
+            slowest = max(self._all, key=lambda link: link.outbox_bytes if link.end is None else -1)
+            slowest.close("session_slow")
 
     def send(self, peer: bytes, frame: Frame) -> None:
         """Queue a frame for a peer."""
@@ -143,9 +186,16 @@ class Links:
             link.close(code)
         return links
 
-    def _has_room(self, role: Role) -> bool:
-        greeting = sum(link.role == role and link.admitted is None for link in self._all)
-        return role == "dialer" or greeting < HANDSHAKES_MAX
+    def _has_room(self, role: Role, address: str) -> bool:
+        """Whether one more may greet; one address range never takes all places of those who dial us."""
+        if role == "dialer":
+            return True
+        greeting = [
+            range_of(known.address)
+            for link, known in self._all.items()
+            if link.role == role and link.admitted is None
+        ]
+        return len(greeting) < HANDSHAKES_MAX and greeting.count(range_of(address)) < RANGE_PLACES_MAX
 
     def _is_newcomer_kept(self, newcomer: Link, present: Link, community: bytes) -> bool:
         own = self._own.identity.community
@@ -155,13 +205,30 @@ class Links:
 
         return is_newcomer_kept(newcomer_dialed_by=dialer_of(newcomer), present_dialed_by=dialer_of(present))
 
-    def _open_session(self, link: Link, admit: Admit, present: Link | None) -> None:
+    def _has_place(self, trust: Trust) -> bool:
+        """Whether there is room for one more; strangers, who can be any number, never take all of it."""
+        if len(self._open) >= self._sessions_max:
+            return False
+        return trust == "followed" or len(self._strangers) < min(
+            SESSIONS_FOUND_MAX, max(1, self._sessions_max // 2)
+        )
+
+    def _open_session(self, link: Link, admit: Admit, present: Link | None, trust: Trust) -> None:
         community = admit.identity.community
+        link.measure(self._make_meter(link, trust))
+        self._strangers.discard(community) if trust == "followed" else self._strangers.add(community)
         if present is not None:
             present.close("session_duplicate")
         self._open[community] = link
         log.info("a session with %s stands", to_base32(community))
         self.driver.tell(PeerOpened(community, admit.requests_max))
+
+    def _make_meter(self, link: Link, trust: Trust) -> Meter:
+        """Whom we dialled or follow is not held to what others of its address range do."""
+        now_ms = int(asyncio.get_running_loop().time() * 1000)
+        is_stranger = link.role == "listener" and trust != "followed"
+        of_range = self._ranges.of(self._all[link].address, now_ms) if is_stranger else None
+        return Meter(self._own.grant, now_ms, of_range=of_range)
 
     def _community_of(self, link: Link) -> bytes | None:
         """The community whose open session this link is."""
@@ -172,6 +239,7 @@ class Links:
         community = self._community_of(link)
         if community is not None:
             del self._open[community]
+            self._strangers.discard(community)
             self._note_clock(community, None)
             self.driver.tell(PeerClosed(community))
 

@@ -1,13 +1,15 @@
-"""The listening end of the federation: TLS 1.3 and one WebSocket path (PROTOCOL.md section 17.1).
+"""The listening end of the federation: TLS 1.3 and one WebSocket path (PROTOCOL.md sections 17.1 and 30.3).
 
     listener = Listener(bound_socket, context, accept)
-    await listener.start()
+    await listener.start(task_group)
     await listener.stop()
 
-`accept(websocket)` holds the connection until its session is over.
+`accept(websocket)` holds the connection until its session is over. How many connections there are, how many come
+from one address range, and how long one may take to ask for the WebSocket, is bounded before a word is exchanged.
 """
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -15,11 +17,22 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from node.federation.link import FEDERATION_PATH, MESSAGE_BYTES_MAX
-from protocol.limits import HANDSHAKE_MS
+from protocol.exchange.rates import Bucket, Ranges, range_of
+from protocol.limits import (
+    CONNECTIONS_BURST,
+    CONNECTIONS_SECOND,
+    CONNECTIONS_WAITING_MAX,
+    HANDSHAKE_MS,
+    RANGE_PLACES_MAX,
+)
 
 BACKLOG = 128
 CLOSE_SECONDS = 1.0
+NO_FILES_SECONDS = 1.0  # how long no connection is taken after the system refused one
 
+log = logging.getLogger("wildgrass.federation")
+
+_Name = tuple[str, int]  # of the other end of a connection; those of IPv6 have two numbers more
 Accept = Callable[[web.WebSocketResponse], Awaitable[None]]
 
 
@@ -43,29 +56,77 @@ class Listener:
     def __init__(self, bound: socket.socket, context: ssl.SSLContext, accept: Accept) -> None:
         """Take a bound socket, which this listener closes, and what to do with each connection."""
         app = web.Application()
-        app.router.add_get(FEDERATION_PATH, make_handler(accept))
+        app.router.add_get(FEDERATION_PATH, make_handler(self._take))
         self._runner = web.AppRunner(
             app, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS
         )
         self._socket = bound
         self._context = context
-        self._server: asyncio.Server | None = None
+        self._accept = accept
+        self._accepting: asyncio.Task[None] | None = None
+        self._waiting: dict[_Name, asyncio.Task[None]] = {}
+        self._ranges = Ranges(lambda now_ms: Bucket(CONNECTIONS_SECOND, CONNECTIONS_BURST, now_ms))
 
-    async def start(self) -> None:
-        """Begin to accept."""
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to accept, in tasks of `tasks`: a bug of ours is not to pass unseen."""
         await self._runner.setup()
-        assert self._runner.server is not None, "a runner that is set up has a server"
-        self._server = await asyncio.get_running_loop().create_server(
-            self._runner.server,
-            sock=self._socket,
-            ssl=self._context,
-            ssl_handshake_timeout=HANDSHAKE_MS / 1000,
-            backlog=BACKLOG,
-        )
+        self._socket.listen(BACKLOG)
+        self._accepting = tasks.create_task(self._accept_all(tasks))
 
     async def stop(self) -> None:
         """Accept nothing more, and let go of what is left after a moment."""
-        if self._server is not None:
-            self._server.close()
+        for task in (self._accepting, *self._waiting.values()):
+            if task is not None:
+                task.cancel()
         await self._runner.cleanup()
         self._socket.close()
+
+    async def _accept_all(self, tasks: asyncio.TaskGroup) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, address = await loop.sock_accept(self._socket)
+            except OSError as error:
+                log.warning("no connection can be taken: %s", error)
+                await asyncio.sleep(NO_FILES_SECONDS)
+                continue
+            if self._has_room(address[0]):
+                self._waiting[address] = tasks.create_task(self._connect(connection, address))
+            else:
+                connection.close()
+            await asyncio.sleep(0)  # where many wait, accepting alone would hold up everybody else
+
+    def _has_room(self, address: str) -> bool:
+        now_ms = int(asyncio.get_running_loop().time() * 1000)
+        bucket = self._ranges.of(address, now_ms)
+        if bucket.wait_ms(1, now_ms):
+            return False
+        bucket.take(1, now_ms)
+        in_range = sum(range_of(name[0]) == range_of(address) for name in self._waiting)
+        return len(self._waiting) < CONNECTIONS_WAITING_MAX and in_range < RANGE_PLACES_MAX
+
+    async def _connect(self, connection: socket.socket, name: _Name) -> None:
+        """Speak TLS, and give the other end some time to ask for the WebSocket: `_take` ends this task."""
+        assert self._runner.server is not None, "a runner that is set up has a server"
+        transport: asyncio.Transport | None = None
+        try:
+            transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+                self._runner.server,
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE_MS / 1000,
+            )
+            await asyncio.sleep(HANDSHAKE_MS / 1000)
+            transport.abort()
+        except OSError as error:
+            connection.close()
+            log.debug("a connection did not come about: %s", error)
+        finally:
+            if self._waiting.get(name) is asyncio.current_task():
+                del self._waiting[name]
+
+    async def _take(self, websocket: web.WebSocketResponse) -> None:
+        waiting = self._waiting.pop(websocket.get_extra_info("peername"), None)
+        if waiting is not None:
+            waiting.cancel()
+        await self._accept(websocket)

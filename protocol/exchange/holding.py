@@ -112,6 +112,15 @@ class AdoptHead:
 StoreStep = RememberHead | StoreEntries | AdoptHead
 
 
+def step_bytes(step: StoreStep) -> int:
+    """Return about how many bytes of memory a step holds while it waits."""
+    return (
+        len(step.packed) + len(step.leaf_hashes) * 64
+        if isinstance(step, StoreEntries)
+        else len(step.head.note)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ReportFork:
     """Keep two signed heads that contradict each other, and mark the lane.

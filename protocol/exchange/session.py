@@ -18,6 +18,7 @@ from protocol.exchange.frames import (
     FRAME_TYPES,
     Bye,
     Frame,
+    Grant,
     Hello,
     Ping,
     Pong,
@@ -26,6 +27,7 @@ from protocol.exchange.frames import (
     decode_frame,
     encode_frame,
 )
+from protocol.exchange.rates import DEFAULT_GRANT
 from protocol.identity.keys import is_signature_valid
 from protocol.limits import HANDSHAKE_MS, PING_MS, REQUESTS_MAX, SILENCE_MS
 
@@ -51,11 +53,12 @@ Identify = Callable[[bytes], PeerIdentity]
 
 @dataclass(frozen=True, slots=True)
 class OwnSide:
-    """What the node says of itself: genesis record, identity, and how its transport key signs."""
+    """What the node says of itself: genesis record, identity, how its transport key signs, what it grants."""
 
     genesis: bytes
     identity: PeerIdentity
     sign: Callable[[bytes], bytes]
+    grant: Grant = DEFAULT_GRANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class Admit:
     """The peer has proven who it is; from here on its frames are delivered and frames may be sent to it.
 
     So many requests as `requests_max` may wait for its answers; `time_ms` is what its clock said at hello.
+    `grant` is what it takes in unasked (section 30), None where it did not say.
     """
 
     identity: PeerIdentity
@@ -132,6 +136,7 @@ class Admit:
     version: int
     requests_max: int
     time_ms: int
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,7 @@ class Session:
                 nonce=nonce,
                 requests_max=REQUESTS_MAX,
                 time_ms=time_ms,
+                grant=own.grant,
             )
         )
         self._nonce = nonce
@@ -276,7 +282,7 @@ class Session:
             raise SessionError("session_community_mismatch")
         if self.role == "dialer" and self._binding.certificate_key not in (None, identity.transport_key):
             raise SessionError("session_certificate_mismatch")
-        return Admit(identity, hello.genesis, version, hello.requests_max, hello.time_ms)
+        return Admit(identity, hello.genesis, version, hello.requests_max, hello.time_ms, hello.grant)
 
     def _proven(self, proof: Proof, now_ms: int) -> list[Effect]:
         assert self._admit is not None, "a proof is read after the hello"

@@ -23,6 +23,7 @@ from protocol.exchange.frames import (
     TileWanted,
     encode_frame,
 )
+from protocol.exchange.rates import DEFAULT_GRANT
 from protocol.exchange.session import bind_direct, bind_proxied, transcript
 from protocol.identity.keys import SigningKey
 from protocol.identity.sealing import receipt
@@ -52,10 +53,30 @@ def test_the_printed_handshake_is_that_of_the_code() -> None:
     """Hellos, transcript and proofs come out byte for byte."""
     printed = worked_bytes("session")
     dialer = encode_frame(
-        Hello(1, 1, "dialer", b"dialer's genesis record", DIALER.public, b"\xd0" * 32, 32, TIME_MS)
+        Hello(
+            1,
+            1,
+            "dialer",
+            b"dialer's genesis record",
+            DIALER.public,
+            b"\xd0" * 32,
+            32,
+            TIME_MS,
+            DEFAULT_GRANT,
+        )
     )
     listener = encode_frame(
-        Hello(1, 1, "listener", b"listener's genesis record", LISTENER.public, b"\x10" * 32, 32, TIME_MS + 7)
+        Hello(
+            1,
+            1,
+            "listener",
+            b"listener's genesis record",
+            LISTENER.public,
+            b"\x10" * 32,
+            32,
+            TIME_MS + 7,
+            DEFAULT_GRANT,
+        )
     )
     direct, proxied = bind_direct(LISTENER.public), bind_proxied("shop.example")
 

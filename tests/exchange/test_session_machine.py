@@ -1,12 +1,25 @@
 """The session: who is proven, what is refused with which code, and every state under every event."""
 
+from dataclasses import replace
 from itertools import product
 
+import msgspec
 import pytest
 
 from protocol.encoding import decode, encode
 from protocol.errors import IdentityError
-from protocol.exchange.frames import Bye, Frame, Hello, Ping, Pong, Proof, Refused, decode_frame, encode_frame
+from protocol.exchange.frames import (
+    Bye,
+    Frame,
+    Grant,
+    Hello,
+    Ping,
+    Pong,
+    Proof,
+    Refused,
+    decode_frame,
+    encode_frame,
+)
 from protocol.exchange.session import (
     Admit,
     Binding,
@@ -30,7 +43,14 @@ from protocol.exchange.session import (
     is_newcomer_kept,
     transcript,
 )
-from protocol.limits import FRAME_BYTES_MAX, HANDSHAKE_MS, PING_MS, SILENCE_MS
+from protocol.limits import (
+    FRAME_BYTES_MAX,
+    GRANT_BYTES_SECOND_MIN,
+    HANDSHAKE_MS,
+    PING_MS,
+    REQUESTS_MAX,
+    SILENCE_MS,
+)
 from tests.exchange.session_pairs import START_MS, TIME_MS, A, B, Wire, make_session, make_side
 from tests.exchange.test_frames import ONE_OF_EACH
 
@@ -54,10 +74,51 @@ def open_pair(binding: Binding | None = None) -> Wire:
 def test_two_nodes_prove_themselves_to_each_other(binding: Binding | None) -> None:
     """Both ends learn the other's community, in two messages each, over both kinds of connection."""
     wire = open_pair(binding)
-    assert Admit(B.identity, B.genesis, 1, 32, TIME_MS) in wire.effects["dialer"]
-    assert Admit(A.identity, A.genesis, 1, 32, TIME_MS) in wire.effects["listener"]
+    assert Admit(B.identity, B.genesis, 1, 32, TIME_MS, B.grant) in wire.effects["dialer"]
+    assert Admit(A.identity, A.genesis, 1, 32, TIME_MS, A.grant) in wire.effects["listener"]
     senders = [(sender, type(decode_frame(raw))) for sender, raw in wire.messages]
     assert senders == [("dialer", Hello), ("listener", Hello), ("listener", Proof), ("dialer", Proof)]
+
+
+def test_what_a_side_grants_is_told_to_the_other_and_signed() -> None:
+    """The grant stands in the hello; one that is changed on the way breaks the proofs; an old hello has none."""
+    thrifty = replace(B, grant=Grant(GRANT_BYTES_SECOND_MIN, FRAME_BYTES_MAX, REQUESTS_MAX))
+    wire = Wire(make_session("dialer", A), make_session("listener", thrifty)).run()
+    admits = [effect for effect in wire.effects["dialer"] if isinstance(effect, Admit)]
+    assert [admit.grant for admit in admits] == [thrifty.grant]
+
+    def tamper(_sender: Role, raw: bytes) -> list[bytes]:
+        frame = decode_frame(raw)
+        generous = Grant(2**40, 2**40, 2**20)
+        return [
+            encode_frame(msgspec.structs.replace(frame, grant=generous)) if isinstance(frame, Hello) else raw
+        ]
+
+    tampered = Wire(make_session("dialer", A), make_session("listener", thrifty), tamper).run()
+    assert tampered.closed_with("dialer") == "session_proof_invalid"
+    old = make_session("listener", B)
+    old.handle(Connected(), START_MS)
+    hello = decode(
+        encode_frame(Hello(1, 1, "dialer", A.genesis, A.identity.transport_key, b"n" * 32, 32, TIME_MS)),
+        bytes_max=9_999,
+    )
+    effects = old.handle(MessageReceived(encode(hello[:9])), START_MS)
+    assert [type(frame) for frame in sent(effects)] == [Hello, Proof]
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        Grant(GRANT_BYTES_SECOND_MIN - 1, FRAME_BYTES_MAX, REQUESTS_MAX),
+        Grant(GRANT_BYTES_SECOND_MIN, FRAME_BYTES_MAX - 1, REQUESTS_MAX),
+        Grant(GRANT_BYTES_SECOND_MIN, FRAME_BYTES_MAX, REQUESTS_MAX - 1),
+    ],
+    ids=["bytes a second", "bytes at once", "requests a second"],
+)
+def test_a_grant_that_is_too_small_to_talk_is_malformed(grant: Grant) -> None:
+    """Less than one frame within the time of a request would end every session by its own rule."""
+    wire = Wire(make_session("dialer", A), make_session("listener", replace(B, grant=grant))).run()
+    assert wire.closed_with("dialer") == "frame_malformed"
 
 
 def test_the_listener_proves_itself_before_the_dialer_signs() -> None:

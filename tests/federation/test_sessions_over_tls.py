@@ -25,7 +25,7 @@ from protocol.exchange.frames import (
     encode_frame,
 )
 from protocol.exchange.session import OwnSide, PeerIdentity, bind_proxied
-from protocol.limits import FRAME_BYTES_MAX, HANDSHAKES_MAX
+from protocol.limits import FRAME_BYTES_MAX, RANGE_PLACES_MAX
 from tests.exchange.villages import entries
 from tests.federation.loopback import LoopbackNode, LoopbackStore, free_port, make_vault, until
 
@@ -216,7 +216,7 @@ async def test_no_more_strangers_than_there_is_room_for_may_dawdle() -> None:
     """Connections that never greet are bounded; the next one is told so at once."""
     async with LoopbackNode("a") as a, aiohttp.ClientSession() as client:
         url = f"wss://{a.address}{FEDERATION_PATH}"
-        dawdling = [await client.ws_connect(url, ssl=dialing_context()) for _ in range(HANDSHAKES_MAX)]
+        dawdling = [await client.ws_connect(url, ssl=dialing_context()) for _ in range(RANGE_PLACES_MAX)]
         turned_away = await client.ws_connect(url, ssl=dialing_context())
         assert await hear(turned_away) == Bye("session_full")
         for websocket in (*dawdling, turned_away):
@@ -401,9 +401,9 @@ async def test_a_listener_answers_nothing_but_its_one_path() -> None:
 
     node = LoopbackNode("a")
     listener = Listener(node.listening.socket, listening_context(vault.transport_seed), accept)
-    await listener.start()
-    async with aiohttp.ClientSession() as client:
+    async with asyncio.TaskGroup() as tasks, aiohttp.ClientSession() as client:
+        await listener.start(tasks)
         for path, status in (("/", 404), (FEDERATION_PATH, 400), ("/federation/v2", 404)):
             async with client.get(f"https://{node.address}{path}", ssl=dialing_context()) as answer:
                 assert answer.status == status
-    await listener.stop()
+        await listener.stop()

@@ -1,6 +1,7 @@
 """A peer that asks much and reads slowly: two answers of it are in memory, in order, and no more."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any, cast
 
 from node.federation.link import Link, WebSocket
@@ -46,6 +47,15 @@ class CountingHub:
     async def answer(self, link: Link, request: Request) -> Answer:
         self.answered.append(request.number)
         return Refused(request.number, "blob_not_held", "")
+
+    async def until_room(self) -> None:
+        """There is always room."""
+
+    def turn(self) -> nullcontext[None]:
+        return nullcontext()
+
+    def outbox_changed(self, change_bytes: int) -> None:
+        """Nobody else's outbox is counted."""
 
 
 def make_link(hub: CountingHub, socket: SlowSocket) -> Link:

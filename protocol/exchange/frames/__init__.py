@@ -63,7 +63,7 @@ from protocol.exchange.frames.relays import (
     RelayTaken,
     RelayTerms,
 )
-from protocol.exchange.frames.session import Bye, Hello, Ping, Pong, Proof, Refused
+from protocol.exchange.frames.session import Bye, Grant, Hello, Ping, Pong, Proof, Refused
 from protocol.exchange.frames.statements import (
     Statement,
     StatementDigests,
@@ -90,6 +90,7 @@ __all__ = [
     "EntriesGet",
     "Frame",
     "Graft",
+    "Grant",
     "Hash",
     "Heads",
     "HeadsSince",

@@ -5,7 +5,22 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from protocol.exchange.frames.fields import Code, Count, Key, Nonce, Signature
-from protocol.limits import CODE_CHARACTERS_MAX, RECORD_BYTES_MAX, REQUESTS_MAX
+from protocol.limits import (
+    CODE_CHARACTERS_MAX,
+    FRAME_BYTES_MAX,
+    GRANT_BYTES_SECOND_MIN,
+    INTEGER_MAX,
+    RECORD_BYTES_MAX,
+    REQUESTS_MAX,
+)
+
+
+class Grant(Struct, frozen=True, array_like=True):
+    """What a side takes in unasked from the other: bytes a second, bytes at once, requests a second."""
+
+    bytes_second: Annotated[int, Meta(ge=GRANT_BYTES_SECOND_MIN, le=INTEGER_MAX)]
+    bytes_burst: Annotated[int, Meta(ge=FRAME_BYTES_MAX, le=INTEGER_MAX)]
+    requests_second: Annotated[int, Meta(ge=REQUESTS_MAX, le=INTEGER_MAX)]
 
 
 class Hello(Struct, frozen=True, array_like=True, tag="hello"):
@@ -19,6 +34,7 @@ class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     nonce: Nonce
     requests_max: Annotated[int, Meta(ge=1, le=REQUESTS_MAX)]
     time_ms: Count
+    grant: Grant | None = None
 
 
 class Proof(Struct, frozen=True, array_like=True, tag="proof"):
