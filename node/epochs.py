@@ -28,7 +28,7 @@ from storage.evidence import add_evidence
 from storage.heads import HeadStore
 from storage.lanes import Lane as StoredLane
 from storage.lanes import LaneStore
-from storage.peers import peer_of
+from storage.peers import forget_places, peer_of
 from storage.remembered import forget_remembered
 from storage.successors import keep_successor, successor_notes
 
@@ -159,4 +159,5 @@ def learn_successor(state: Reading, raw: bytes) -> Learned:
     if copy is None and of_this_kind >= SUCCESSORS_KEPT_MAX:
         return Learned(community, epoch)  # those that are kept show already that it is contested
     keep_successor(state.connection, community, epoch, note)
+    forget_places(state.connection)  # lanes of the next epoch, when they were listed, were not wanted
     return Learned(community, epoch, note)

@@ -16,6 +16,8 @@ from protocol.exchange.frames import (
     BlobGet,
     Entries,
     EntriesGet,
+    HeadsBesides,
+    HeadsCompare,
     HeadsSince,
     Refused,
     Request,
@@ -28,7 +30,7 @@ from protocol.exchange.frames import (
     TilesGet,
     WrappedKey,
 )
-from protocol.exchange.heads import HeadChange, make_heads_page, start_of_page
+from protocol.exchange.heads import HeadChange, make_heads_besides, make_heads_page, make_summary
 from protocol.exchange.holding import (
     HeldLane,
     RememberHead,
@@ -124,6 +126,8 @@ def answer_request(read: StateReader, reader: bytes, request: Request) -> Answer
     """Answer what a proven community asks, as far as it may read it."""
     if isinstance(request, HeadsSince):
         return _heads(read, reader, request)
+    if isinstance(request, HeadsCompare | HeadsBesides):
+        return _compared(read, reader, request)
     if isinstance(request, TilesGet | EntriesGet):
         head = _head(read, request.origin)
         if head is None or not may_serve(read, request.origin, reader):
@@ -154,6 +158,15 @@ def may_serve(read: StateReader, origin: Origin, reader: bytes) -> bool:
 def readers_of(read: StateReader, origin: Origin, peers: Iterable[bytes]) -> frozenset[bytes]:
     """Return which of `peers` may see a lane."""
     return frozenset(peer for peer in peers if may_serve(read, origin, peer))
+
+
+def notes_for(read: StateReader, reader: bytes) -> list[bytes]:
+    """Return the notes of all heads that a community may see."""
+    return [
+        head.note
+        for head in HeadStore(read.connection).heads()
+        if may_serve(read, Origin(head.community, head.lane, head.epoch), reader)
+    ]
 
 
 def own_advance(
@@ -233,8 +246,7 @@ def _store_entries(store: LaneStore, key: int, run: Sequence[StoreEntries]) -> i
 def _heads(read: StateReader, reader: bytes, request: HeadsSince) -> Answer:
     heads = HeadStore(read.connection)
     instance, newest = heads.instance(), heads.change_number()
-    start = start_of_page(request, instance=instance, newest=newest)
-    changed = heads.heads_after(start, HEADS_PAGE_MAX + 1)
+    changed = heads.heads_after(request.after, HEADS_PAGE_MAX + 1)
     origins = [Origin(head.community, head.lane, head.epoch) for head in changed]
     return make_heads_page(
         request,
@@ -246,6 +258,15 @@ def _heads(read: StateReader, reader: bytes, request: HeadsSince) -> Answer:
         instance=instance,
         newest=newest,
     )
+
+
+def _compared(read: StateReader, reader: bytes, request: HeadsCompare | HeadsBesides) -> Answer:
+    heads = HeadStore(read.connection)
+    instance, newest = heads.instance(), heads.change_number()
+    notes = notes_for(read, reader)
+    if isinstance(request, HeadsCompare):
+        return make_summary(request, notes, instance=instance, newest=newest)
+    return make_heads_besides(request, notes, instance=instance, newest=newest)
 
 
 def _tiles(read: StateReader, head: Head, request: TilesGet) -> Answer:

@@ -5,6 +5,7 @@ the readers. A step that does not fit fails alone, and what was offered is asked
 """
 
 import logging
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from node.lane_exchange import (
     answer_request,
     hold_lanes,
     may_keep_sealed,
+    notes_for,
     own_advance,
     readers_of,
     runs_of,
@@ -25,15 +27,16 @@ from node.statements import keep_statement, load_statements
 from node.writer.transaction import Transaction
 from protocol.encoding import encode
 from protocol.exchange.following import OwnLaneSeen
-from protocol.exchange.frames import Answer, Request, SealedObject
+from protocol.exchange.frames import SUMMARY_KEY_BYTES, Answer, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
+from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads, sum_up
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import StatementJudged, StatementsLoaded, digest_of
 from protocol.lanes.kind import LANE_NAMES
 from protocol.log.origin import Origin
 from storage.errors import StorageError
 from storage.evidence import add_evidence
-from storage.peers import Peer, all_peers, peer_of, save_peer
+from storage.peers import Peer, all_peers, keep_place, peer_of, save_peer
 from storage.sealed import KeyWrap, put_key_wrap, put_sealed
 from storage.views.reading import StateReader
 
@@ -61,6 +64,40 @@ class NodePeering:
             ]
 
         return await self._node.read(question)
+
+    async def places(self) -> Mapping[bytes, Place]:
+        """Return how far the lists of peers were taken in before."""
+
+        def question(read: StateReader) -> dict[bytes, Place]:
+            known = all_peers(read.connection)
+            return {
+                peer.community: Place(peer.instance, peer.change_number) for peer in known if peer.instance
+            }
+
+        return await self._node.read(question)
+
+    async def keep_places(self, places: Mapping[bytes, Place]) -> None:
+        """Keep how far the lists of peers are taken in now."""
+        now_ms = self._node.clock.now()
+
+        def job(transaction: Transaction) -> None:
+            for peer, place in places.items():
+                keep_place(
+                    transaction.connection,
+                    peer,
+                    instance=place.instance,
+                    change_number=place.number,
+                    seen_ms=now_ms,
+                )
+
+        await self._node.write(job)
+
+    async def sum_up(self, wanted: SumUpHeads) -> HeadsSummedUp | HeadsItemized:
+        """Return what is held here of what a peer may read, for a comparison with what it holds."""
+        fresh_key = secrets.token_bytes(SUMMARY_KEY_BYTES)
+        return await self._node.read(
+            lambda read: sum_up(wanted, notes_for(read, wanted.peer), fresh_key=fresh_key)
+        )
 
     async def met(
         self, community: bytes, genesis_record: bytes, *, address: str | None, is_wanted: bool

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from protocol.encoding import decode, encode
 from storage.schema.facts import peers
 
+FOUND = "found"  # the trust of whoever was only met
 _ADDRESSES_BYTES_MAX = 65_536
 
 
@@ -32,21 +33,25 @@ class Peer:
 
 
 def save_peer(connection: sa.Connection, peer: Peer) -> None:
-    """Keep a peer as it is given here, new or known."""
+    """Keep a peer as it is given here, new or known.
+
+    Our place in its list is `keep_place`'s affair. Where its trust changes other lanes are wanted than before,
+    and all lists are gone through again.
+    """
+    known = peer_of(connection, peer.community)
+    if peer.trust != (known.trust if known else FOUND):
+        forget_places(connection)
     values = {
         "label": peer.label,
         "addresses": encode(list(peer.addresses)),
         "genesis": peer.genesis,
         "trust": peer.trust,
         "last_seen_ms": peer.last_seen_ms,
-        "instance": peer.instance,
-        "change_number": peer.change_number,
     }
-    changed = connection.execute(
-        sa.update(peers).where(peers.c.community == peer.community).values(**values)
-    ).rowcount
-    if not changed:
-        connection.execute(sa.insert(peers).values(community=peer.community, **values))
+    if known:
+        connection.execute(sa.update(peers).where(peers.c.community == peer.community).values(**values))
+    else:
+        connection.execute(sa.insert(peers).values(community=peer.community, change_number=0, **values))
 
 
 def peer_of(connection: sa.Connection, community: bytes) -> Peer | None:
@@ -60,15 +65,20 @@ def all_peers(connection: sa.Connection) -> list[Peer]:
     return [_peer(row) for row in connection.execute(sa.select(peers).order_by(peers.c.community))]
 
 
-def set_cursor(
+def keep_place(
     connection: sa.Connection, community: bytes, *, instance: bytes, change_number: int, seen_ms: int
 ) -> None:
-    """Note how far we have taken in a known peer's head changes, and that it answered at `seen_ms`."""
+    """Note how far we have taken in a known peer's head changes, and that it was there at `seen_ms`."""
     connection.execute(
         sa.update(peers)
         .where(peers.c.community == community)
         .values(instance=instance, change_number=change_number, last_seen_ms=seen_ms)
     )
+
+
+def forget_places(connection: sa.Connection) -> None:
+    """Note that other lanes are wanted now than when peers listed their heads: all lists are gone through again."""
+    connection.execute(sa.update(peers).values(instance=None, change_number=0))
 
 
 def remove_peer(connection: sa.Connection, community: bytes) -> None:

@@ -31,12 +31,15 @@ from protocol.exchange.holding import (
     StoreStep,
     step_bytes,
 )
+from protocol.exchange.listing import SumUpHeads
+from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import (
     Drop,
     LaneAdvanced,
     LanesLoaded,
     LaneStored,
     LoadLanes,
+    PlacesLoaded,
     Reply,
     RequestAsked,
     Send,
@@ -87,6 +90,8 @@ class Driver:
         self._exchange = Exchange(Statements())
         self._loads: Pile[Origin] = Pile()
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
+        self._summaries: Pile[SumUpHeads] = Pile()
+        self._places: Pile[KeepPlace] = Pile()
         self._findings: Pile[Finding] = Pile()
         self._signed: Pile[str] = Pile()
         self._statements: Pile[LoadStatements | JudgeStatement] = Pile()
@@ -95,9 +100,21 @@ class Driver:
         self._last_token = 0
         self._alarm: asyncio.TimerHandle | None = None
 
+    async def load(self) -> None:
+        """Bring back what the machines knew before this start; nobody is connected yet."""
+        self.tell(PlacesLoaded(await self._store.places()))
+
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Begin to perform, and return the tasks, which run until they are cancelled."""
-        loops = (self._load_lanes, self._take_steps, self._report, self._tell_signed, self._mind_statements)
+        loops = (
+            self._load_lanes,
+            self._sum_up_heads,
+            self._take_steps,
+            self._keep_places,
+            self._report,
+            self._tell_signed,
+            self._mind_statements,
+        )
         return [tasks.create_task(loop()) for loop in loops]
 
     def stop(self) -> None:
@@ -169,6 +186,10 @@ class Driver:
                 self._steps.put(effect)
             case LoadLanes():
                 self._loads.put(*effect.origins)
+            case SumUpHeads():
+                self._summaries.put(effect)
+            case KeepPlace():
+                self._places.put(effect)
             case Reply():
                 self._perform_reply(effect)
             case WakeAt():
@@ -202,6 +223,24 @@ class Driver:
                 log.warning("lanes were not looked up: %s", error.code)  # the machine asks again
             else:
                 self.tell(LanesLoaded(held, unwanted))
+
+    async def _sum_up_heads(self) -> None:
+        while True:
+            for wanted in await self._summaries.take_all():
+                try:
+                    summed = await self._store.sum_up(wanted)
+                except (StorageError, NodeError) as error:
+                    log.warning("heads were not summed up: %s", error.code)  # the machine asks again
+                else:
+                    self.tell(summed)
+
+    async def _keep_places(self) -> None:
+        while True:
+            places = {kept.peer: kept.place for kept in await self._places.take_all()}
+            try:
+                await self._store.keep_places(places)
+            except (StorageError, NodeError) as error:
+                log.warning("places were not kept: %s", error.code)  # the list is told again
 
     async def _take_steps(self) -> None:
         while True:

@@ -85,6 +85,7 @@ class Federation:
         targets = await self._known_targets()
         self._client = aiohttp.ClientSession()
         self._tasks = await asyncio.TaskGroup().__aenter__()
+        await self._links.driver.load()
         self._running |= set(self._links.driver.start(self._tasks))
         await self._listener.start(self._tasks)
         for address, dialled in targets.items():

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
+from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import StatementJudged, StatementsLoaded
 from protocol.log.origin import Origin
@@ -32,6 +33,15 @@ class FederationStore(Protocol):
 
     async def addresses(self) -> Sequence[KnownAddress]:
         """Return where to dial from the start, besides what the settings name."""
+
+    async def places(self) -> Mapping[bytes, Place]:
+        """Return how far the lists of peers were taken in before this start."""
+
+    async def keep_places(self, places: Mapping[bytes, Place]) -> None:
+        """Keep how far the lists of known peers are taken in."""
+
+    async def sum_up(self, wanted: SumUpHeads) -> HeadsSummedUp | HeadsItemized:
+        """Return what is held here of what `wanted.peer` may read; a fresh key is drawn where none is given."""
 
     async def met(
         self, community: bytes, genesis_record: bytes, *, address: str | None, is_wanted: bool

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from protocol.exchange.frames import Graft, Heads, News, Prune
 from protocol.exchange.frames.fields import NO_INSTANCE
-from protocol.exchange.heads import OfferedHead
+from protocol.exchange.heads import OfferedHead, state_head
 from protocol.exchange.replication_events import LaneAdvanced, Send
 from protocol.limits import GRACE_MS, HELD_BACK_MAX, PRUNED_MAX
 from protocol.log.origin import Origin
@@ -146,7 +146,7 @@ class Dissemination:
         `news` is the push with its entries, None where they are too many or not at hand.
         """
         self.settle(event.origin, event.head.size)
-        heads = Heads(0, NO_INSTANCE, 0, False, (event.head.note,))
+        heads = Heads(0, NO_INSTANCE, 0, False, (state_head(event.head.note),))
         told = []
         for peer, link in self._links.items():
             if not _is_told(peer, link, event):

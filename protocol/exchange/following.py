@@ -7,7 +7,7 @@ counts on the store to take every step that it hands on; where one fails, it is 
     effects = follower.handle(Offered(peer, offer))
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
@@ -17,7 +17,7 @@ from protocol.exchange import fetch
 from protocol.exchange.fetch import Answered, Ended, LaneFetch, PeerJoined, PeerLeft, Stored, Unanswered
 from protocol.exchange.frames import News
 from protocol.exchange.heads import OfferedHead
-from protocol.exchange.holding import AdoptHead, Blame, HeldLane, ReportFork, SignedHead, StoreStep, open_head
+from protocol.exchange.holding import AdoptHead, Blame, HeldLane, ReportFork, SignedHead, StoreStep
 from protocol.exchange.news import steps_from_news
 from protocol.log.origin import Origin
 
@@ -130,9 +130,10 @@ class LaneFollower:
         sizes = [offer.checkpoint.size for offer in self._offers.values()]
         return max(sizes, default=0) - (self._held.size if self._held else 0)
 
-    def has_offer(self, peer: bytes) -> bool:
-        """Whether something that `peer` offered is still to be fetched."""
-        return peer in self._offers
+    @property
+    def offering(self) -> Iterable[bytes]:
+        """The peers that offered something that is still to be fetched."""
+        return self._offers.keys()
 
     def has(self, offer: OfferedHead) -> bool:
         """Whether what is offered is held, or being stored: the same root, or the root of a smaller tree."""
@@ -244,9 +245,9 @@ class LaneFollower:
     def _open(self, offer: OfferedHead) -> tuple[SignedHead | None, list[Effect]]:
         assert self._held is not None, "a signature is checked with the key that the store told"
         try:
-            return open_head(offer.note, self.origin, self._held.log_public), []
+            return offer.open(self._held.log_public), []
         except ProtocolError as error:
-            peers = [peer for peer, other in self._offers.items() if other.note == offer.note]
+            peers = [peer for peer, other in self._offers.items() if other == offer]
             for peer in peers:
                 del self._offers[peer]
             return None, [Blame(peer, error.code, error.detail) for peer in peers]
@@ -321,8 +322,8 @@ class LaneFollower:
 
     def _over(self, code: str) -> list[Effect]:
         assert self._fetch is not None, "only a fetch ends"
-        refused = self._fetch.head.note if code == "seal_mismatch" else b""
-        self._offers = {peer: offer for peer, offer in self._offers.items() if offer.note != refused}
+        refused = self._fetch.head.checkpoint if code == "seal_mismatch" else None
+        self._offers = {peer: offer for peer, offer in self._offers.items() if offer.checkpoint != refused}
         self._held, self._fetch = self._fetch.held_now(), None
         if code in ("lane_forked", "fetch_local_damaged"):
             self._stop()

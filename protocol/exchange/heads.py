@@ -1,25 +1,48 @@
-"""Which heads changed since we last asked: cursor and page (PROTOCOL.md section 18.1).
+"""Heads as peers state them, and the list of those that changed (PROTOCOL.md section 18.1).
 
 A store numbers the changes of its heads under a random instance id, new after a restore. Whoever keeps one
-(instance, number) a peer learns of every change, each lane at most once, however long it was away.
+(instance, number) a peer learns of every change, each lane at most once, however long it was away. A head is
+stated in few bytes, from which whoever knows the log's key writes the note again.
 
-    cursor = HeadsCursor()
-    page = make_heads_page(cursor.question(), changes, readable=readable, instance=instance, newest=newest)
-    has_more = cursor.take(page)
+    page = make_heads_page(question, changes, readable=readable, instance=instance, newest=newest)
+    read_offer(page.heads[0]).open(log_public).note
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from protocol.errors import SessionError
-from protocol.exchange.frames import NO_INSTANCE, Heads, HeadsSince
-from protocol.limits import HEADS_PAGE_BYTES_MAX, HEADS_PAGE_MAX
+from protocol.errors import LogError
+from protocol.exchange.frames import (
+    NO_INSTANCE,
+    Heads,
+    HeadsBesides,
+    HeadsCompare,
+    HeadsSince,
+    HeadsSummary,
+    StatedCosignature,
+    StatedHead,
+)
+from protocol.exchange.holding import SignedHead
+from protocol.exchange.summary import HeadsSummed
+from protocol.identity.keys import HASH_BYTES, SIGNATURE_BYTES
+from protocol.lanes.kind import LANE_NAMES
+from protocol.limits import HEADS_PAGE_MAX
 from protocol.log.checkpoint import Checkpoint, parse_checkpoint
-from protocol.log.note import parse_note
-from protocol.log.origin import Origin, parse_origin
+from protocol.log.note import (
+    ED25519,
+    KEY_ID_BYTES,
+    Note,
+    NoteSignature,
+    VerifierKey,
+    format_note,
+    key_id,
+    parse_note,
+    verify_note,
+)
+from protocol.log.origin import Origin, parse_origin, witness_community, witness_name
 
-_OFFERS_REMEMBERED = 64  # every neighbour states the same head, one soon after the other
+_COMMUNITY_MARK = b"\0"  # no key name begins with it
+_LANE_NUMBERS = {name: number for number, name in enumerate(LANE_NAMES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,45 +59,50 @@ class HeadChange:
 
 @dataclass(frozen=True, slots=True)
 class OfferedHead:
-    """A head as a peer states it: well formed, its signature not verified yet."""
+    """A head as a peer states it: well formed, no signature of it verified yet."""
 
     origin: Origin
-    note: bytes
     checkpoint: Checkpoint
+    signature: bytes
+    cosignatures: tuple[NoteSignature, ...]
+
+    def open(self, log_public: bytes) -> SignedHead:
+        """Return the head with its note written again, or raise `LogError` where this key did not sign it."""
+        name = self.origin.text
+        own = NoteSignature(name, key_id(name, ED25519, log_public), self.signature)
+        note = Note(self.checkpoint.text, (own, *self.cosignatures))
+        verify_note(note, [VerifierKey(name, ED25519, log_public)])
+        return SignedHead(format_note(note), self.checkpoint)
 
 
-class HeadsCursor:
-    """How far one peer's changes are known."""
-
-    def __init__(self) -> None:
-        """Start at the beginning of a store never met."""
-        self._instance = NO_INSTANCE
-        self._after = 0
-        self._is_midway = False
-        self._starts_over = False
-
-    def question(self) -> HeadsSince:
-        """Return the question for what came after."""
-        if self._starts_over and not self._is_midway:
-            self._after, self._starts_over = 0, False
-        return HeadsSince(0, self._instance, self._after)
-
-    def take(self, page: Heads) -> bool:
-        """Move on by an answer and return whether to ask on at once; raise `SessionError` if it is stuck."""
-        is_same = page.instance == self._instance
-        if page.has_more and is_same and page.through <= self._after:
-            raise SessionError("heads_page_stuck", f"after {self._after}")
-        self._instance, self._after, self._is_midway = page.instance, page.through, page.has_more
-        return page.has_more
-
-    def forget(self) -> None:
-        """Start over once the present list is through: something that the peer offered was not fetched."""
-        self._starts_over = True
+def state_head(note: bytes) -> StatedHead:
+    """Return what is sent of a stored note: the log's own line comes first in it, then those of witnesses."""
+    parsed = parse_note(note)
+    checkpoint = parse_checkpoint(parsed.text)
+    origin = parse_origin(checkpoint.origin)
+    own, *others = parsed.signatures
+    assert (own.name, len(own.signature)) == (checkpoint.origin, SIGNATURE_BYTES), "the log's line is first"
+    return StatedHead(
+        community=origin.community,
+        lane=_LANE_NUMBERS.get(origin.lane, origin.lane),
+        epoch=origin.epoch,
+        size=checkpoint.size,
+        root=checkpoint.root,
+        signature=own.signature,
+        cosignatures=tuple(_state_cosignature(line) for line in others),
+    )
 
 
-def start_of_page(question: HeadsSince, *, instance: bytes, newest: int) -> int:
-    """Return the number after which the answer begins: 0 for another instance or a number never given out."""
-    return question.after if question.instance == instance and question.after <= newest else 0
+def read_offer(stated: StatedHead) -> OfferedHead:
+    """Return what a stated head offers; raise `LogError` where it can be no checkpoint of a lane."""
+    origin = Origin(stated.community, _lane_name(stated.lane), stated.epoch)
+    checkpoint = Checkpoint(origin.text, stated.size, stated.root)
+    return OfferedHead(origin, checkpoint, stated.signature, tuple(map(_cosignature, stated.cosignatures)))
+
+
+def is_restart(question: HeadsSince, *, instance: bytes, newest: int) -> bool:
+    """Tell whether the asker's place is in another list than that of this store: it is told so first."""
+    return question.instance != NO_INSTANCE and (question.instance != instance or question.after > newest)
 
 
 def make_heads_page(
@@ -85,26 +113,59 @@ def make_heads_page(
     instance: bytes,
     newest: int,
 ) -> Heads:
-    """Return the answer to `question` from the changes after its start, in order of their numbers.
+    """Return the answer to `question` from the changes after `question.after`, in order of their numbers.
 
     The asker sees the lanes in `readable` only. `newest` is the store's newest number; a page that is cut
-    short at its limits goes through the last change that it looked at.
+    short at its limit goes through the last change that it looked at.
     """
-    notes: list[bytes] = []
-    room = HEADS_PAGE_BYTES_MAX
-    through = start_of_page(question, instance=instance, newest=newest)
+    if is_restart(question, instance=instance, newest=newest):
+        return Heads(question.number, instance, 0, True, ())
+    heads: list[StatedHead] = []
+    through = question.after
     for change in changes:
-        if len(notes) == HEADS_PAGE_MAX or len(change.note) > room:
-            return Heads(question.number, instance, through, True, tuple(notes))
+        if len(heads) == HEADS_PAGE_MAX:
+            return Heads(question.number, instance, through, True, tuple(heads))
         if change.origin in readable:
-            notes.append(change.note)
-            room -= len(change.note)
+            heads.append(state_head(change.note))
         through = change.number
-    return Heads(question.number, instance, newest, False, tuple(notes))
+    return Heads(question.number, instance, newest, False, tuple(heads))
 
 
-@lru_cache(maxsize=_OFFERS_REMEMBERED)
-def read_offer(note: bytes) -> OfferedHead:
-    """Return what a note offers; raise `LogError` or `IdentityError` where it is no checkpoint of a lane."""
-    checkpoint = parse_checkpoint(parse_note(note).text)
-    return OfferedHead(parse_origin(checkpoint.origin), note, checkpoint)
+def make_summary(
+    request: HeadsCompare, notes: Sequence[bytes], *, instance: bytes, newest: int
+) -> HeadsSummary:
+    """Return the bucket hashes over `notes`: those of all heads that the asker may read."""
+    hashes = HeadsSummed(request.key, request.bits, notes).hashes()
+    return HeadsSummary(request.number, instance, newest, len(notes), hashes)
+
+
+def make_heads_besides(
+    request: HeadsBesides, notes: Sequence[bytes], *, instance: bytes, newest: int
+) -> Heads:
+    """Return the heads in the buckets asked about that the asker did not name, as many as one page holds."""
+    lacking = HeadsSummed(request.key, request.bits, notes).notes_besides(request.buckets, request.items)
+    heads = tuple(state_head(note) for note in lacking[:HEADS_PAGE_MAX])
+    return Heads(request.number, instance, newest, len(lacking) > HEADS_PAGE_MAX, heads)
+
+
+def _lane_name(stated: int | str) -> str:
+    if isinstance(stated, str):
+        return stated
+    if stated >= len(LANE_NAMES):
+        raise LogError("origin_malformed", f"lane number {stated}")
+    return LANE_NAMES[stated]
+
+
+def _state_cosignature(line: NoteSignature) -> StatedCosignature:
+    community = witness_community(line.name)
+    witness = _COMMUNITY_MARK + community if community else line.name.encode()
+    return StatedCosignature(witness, line.key_id + line.signature)
+
+
+def _cosignature(stated: StatedCosignature) -> NoteSignature:
+    is_community = len(stated.witness) == HASH_BYTES + 1 and stated.witness.startswith(_COMMUNITY_MARK)
+    try:
+        name = witness_name(stated.witness[1:]) if is_community else stated.witness.decode()
+    except UnicodeDecodeError as error:
+        raise LogError("key_name_malformed", "not UTF-8") from error
+    return NoteSignature(name, stated.signature[:KEY_ID_BYTES], stated.signature[KEY_ID_BYTES:])

@@ -5,6 +5,7 @@ steps = steps_from_news(held, news, head)   # None: does not fit on what is held
 
 from protocol.errors import LogError
 from protocol.exchange.frames import News
+from protocol.exchange.heads import state_head
 from protocol.exchange.holding import (
     AdoptHead,
     HeldLane,
@@ -22,7 +23,7 @@ def make_news(note: bytes, start: int, packed: bytes, count: int) -> News | None
     """Return the push of `count` packed entries from `start` on; None if they are too many or too large."""
     if not 1 <= count <= TILE_WIDTH or len(packed) > NEWS_BYTES_MAX:
         return None
-    return News(note, start, packed)
+    return News(state_head(note), start, packed)
 
 
 def steps_from_news(held: HeldLane, news: News, head: SignedHead) -> list[StoreStep] | None:

@@ -198,7 +198,7 @@ def range_of(address: str) -> str:
 def verifications_in(frame: Frame | None) -> int:
     """Return how many signatures a frame may make its receiver verify; an empty page is work as well."""
     if isinstance(frame, Heads):
-        return max(len(frame.notes), HEADS_PAGE_VERIFICATIONS)
+        return max(len(frame.heads), HEADS_PAGE_VERIFICATIONS)
     return int(frame is not None and not isinstance(frame, Request | Answer))
 
 

@@ -7,12 +7,13 @@ clock above belong to the driver; randomness is not needed.
     effects = replication.handle(PeerOpened(peer, requests_max=32), now_ms)
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from protocol.errors import ProtocolError, SessionError
-from protocol.exchange import following
+from protocol.exchange import following, listing
 from protocol.exchange.dissemination import Dissemination
 from protocol.exchange.fetch import Answered, Ask, Job, PeerLeft, Stored, Unanswered
 from protocol.exchange.following import (
@@ -26,10 +27,23 @@ from protocol.exchange.following import (
     Retried,
     State,
 )
-from protocol.exchange.frames import Answer, Graft, Heads, News, Prune, Request
-from protocol.exchange.heads import HeadsCursor, OfferedHead, read_offer
-from protocol.exchange.holding import Blame
+from protocol.exchange.frames import (
+    Answer,
+    Graft,
+    Heads,
+    HeadsBesides,
+    HeadsCompare,
+    News,
+    Prune,
+    Refused,
+    Request,
+    StatedHead,
+)
+from protocol.exchange.heads import OfferedHead, read_offer, state_head
+from protocol.exchange.holding import AdoptHead, Blame
+from protocol.exchange.listing import AskForHeads, HeadsItemized, HeadsSummedUp, Listed, Unlisted, Wanted
 from protocol.exchange.news import make_news
+from protocol.exchange.places import Places
 from protocol.exchange.replication_events import (
     Drop,
     Effect,
@@ -41,6 +55,7 @@ from protocol.exchange.replication_events import (
     LoadLanes,
     PeerClosed,
     PeerOpened,
+    PlacesLoaded,
     Reply,
     RequestAsked,
     Send,
@@ -55,9 +70,11 @@ from protocol.limits import (
     FETCHES_MAX,
     LANES_LOADING_MAX,
     PASSED_ON_MAX,
+    PLACE_KEPT_MS,
     POLL_MS,
     POLL_RESTLESS_MS,
     RESTLESS_MS,
+    SUMMARIES_MAX,
     TREE_SIZE_MAX,
 )
 from protocol.log.origin import Origin
@@ -65,7 +82,7 @@ from protocol.log.origin import Origin
 
 @dataclass(frozen=True, slots=True)
 class _ForHeads:
-    """The request asks for changed heads."""
+    """The request asks for heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +107,13 @@ _Owner = _ForHeads | _ForFetch | _ForNode
 class _Peer:
     """An open peer and what it owes us.
 
-    `asks_again`: its list is to be asked for once more as soon as the open question about it is answered.
+    `summaries` counts its questions that cost us a walk through all heads, since `summaries_ms`.
     """
 
     requests: Requests[_Owner]
     asked_ms: int
-    asks_again: bool = False
+    summaries: int = 0
+    summaries_ms: int = 0
 
 
 class Replication:
@@ -107,7 +125,9 @@ class Replication:
     def __init__(self, *, fetches_max: int = FETCHES_MAX) -> None:
         """Start without peers and lanes."""
         self._peers: dict[bytes, _Peer] = {}
-        self._cursors: dict[bytes, HeadsCursor] = {}
+        self._places = Places()
+        self._keep_ms = 0
+        self._adopting: Counter[Origin] = Counter()
         self._dissemination = Dissemination()
         self._passing: dict[tuple[Origin, int], News] = {}
         self._pushing: dict[Origin, set[bytes]] = {}
@@ -140,6 +160,10 @@ class Replication:
 
     # Sessions.
 
+    def _places_loaded(self, event: PlacesLoaded, _now_ms: int) -> list[Effect]:
+        self._places.load(event.places)
+        return []
+
     def _peer_opened(self, event: PeerOpened, now_ms: int) -> list[Effect]:
         effects = self._peer_closed(PeerClosed(event.peer), now_ms)
         if not self._peers:
@@ -155,9 +179,11 @@ class Replication:
         self._dissemination.close(event.peer)
         self._restless_ms = now_ms + RESTLESS_MS
         self._poll_ms = min(self._poll_ms, now_ms + POLL_RESTLESS_MS)
-        if any(follower.has_offer(event.peer) for follower in self._followers.values()):
-            self._cursors[event.peer].forget()
-        effects: list[Effect] = [
+        if any(event.peer in follower.offering for follower in self._followers.values()):
+            self._places.doubt(event.peer)
+        self._places.close(event.peer, open_peers=self._peers)
+        effects = [*self._keep_places([event.peer])]
+        effects += [
             Reply(owner.token, None, "session_lost")
             for owner in peer.requests.owners
             if isinstance(owner, _ForNode)
@@ -174,7 +200,7 @@ class Replication:
         frame = event.frame
         try:
             if isinstance(frame, Request):
-                return [Serve(event.peer, frame)]
+                return [self._serve(event.peer, frame, now_ms)]
             if isinstance(frame, News):
                 return self._news_came(event.peer, frame, now_ms)
             if isinstance(frame, Heads) and frame.number == 0:
@@ -198,18 +224,28 @@ class Replication:
         if isinstance(owner, _ForFetch):
             answered = Answered(peer, owner.job, answer)
             return effects + self._tell_lane(owner.origin, answered, now_ms)
-        if isinstance(owner, _ForHeads) and isinstance(answer, Heads):
-            has_more = self._cursors[peer].take(answer)
-            effects += self._heads_came(peer, answer, now_ms)
-            if has_more or self._peers[peer].asks_again:
-                self._peers[peer].asks_again &= has_more
-                effects += self._ask_heads(peer, now_ms)
+        if isinstance(owner, _ForHeads):
+            asked = self._tell_listing(peer, Listed(answer), now_ms)  # raises where the page cannot be
+            if isinstance(answer, Heads):
+                effects += self._heads_came(peer, answer, now_ms)
+            effects += asked
         return effects
+
+    def _serve(self, name: bytes, request: Request, now_ms: int) -> Effect:
+        """Have the store answer, but for those who have it walk through all heads again and again."""
+        peer = self._peers[name]
+        if isinstance(request, HeadsCompare | HeadsBesides):
+            if now_ms >= peer.summaries_ms + POLL_MS:
+                peer.summaries, peer.summaries_ms = 0, now_ms
+            peer.summaries += 1
+            if peer.summaries > 2 * SUMMARIES_MAX:
+                return Send(name, Refused(request.number, "requests_too_many", ""))
+        return Serve(name, request)
 
     def _heads_came(self, peer: bytes, heads: Heads, now_ms: int) -> list[Effect]:
         effects: list[Effect] = []
-        for note in heads.notes:
-            offer, blames = self._read_offer(peer, note)
+        for stated in heads.heads:
+            offer, blames = self._read_offer(peer, stated)
             effects += blames
             if offer is not None:
                 effects += self._follow(offer.origin, Offered(peer, offer), now_ms)
@@ -218,8 +254,8 @@ class Replication:
     def _announced(self, peer: bytes, heads: Heads, now_ms: int) -> list[Effect]:
         """Take heads that were pushed without their entries; most wait a moment for their news."""
         effects: list[Effect] = []
-        for note in heads.notes:
-            offer, blames = self._read_offer(peer, note)
+        for stated in heads.heads:
+            offer, blames = self._read_offer(peer, stated)
             effects += blames
             if offer is None:
                 continue
@@ -234,7 +270,7 @@ class Replication:
 
     def _news_came(self, peer: bytes, news: News, now_ms: int) -> list[Effect]:
         """Take news and note it to be passed on, or prune the link over which it came a second time."""
-        offer, effects = self._read_offer(peer, news.note)
+        offer, effects = self._read_offer(peer, news.head)
         if offer is None:
             return effects
         origin, follower = offer.origin, self._followers.get(offer.origin)
@@ -256,9 +292,9 @@ class Replication:
             self._pushing.setdefault(event.offer.origin, set()).add(event.peer)
         return effects
 
-    def _read_offer(self, peer: bytes, note: bytes) -> tuple[OfferedHead | None, list[Effect]]:
+    def _read_offer(self, peer: bytes, stated: StatedHead) -> tuple[OfferedHead | None, list[Effect]]:
         try:
-            offer = read_offer(note)
+            offer = read_offer(stated)
         except ProtocolError as error:
             return None, [Blame(peer, error.code, error.detail)]
         return offer, []
@@ -271,7 +307,7 @@ class Replication:
         if follower is None:
             loading = sum(other.state is State.LOADING for other in self._followers.values())
             if loading >= LANES_LOADING_MAX:
-                self._cursors[event.peer].forget()
+                self._places.doubt(event.peer)
                 return []
             follower = self._followers[origin] = LaneFollower(origin)
             effects.append(LoadLanes((origin,)))
@@ -299,9 +335,9 @@ class Replication:
         return self._tell_lane(event.origin, Stored(event.size), now_ms)
 
     def _steps_failed(self, event: StepsFailed, now_ms: int) -> list[Effect]:
-        for cursor in self._cursors.values():
-            cursor.forget()  # what was offered counted as taken
         self._pass_on(event.origin, TREE_SIZE_MAX)
+        self._adopting.pop(event.origin, None)
+        self._places.doubt()  # what was offered counted as taken
         return self._tell_lane(event.origin, following.StoreFailed(), now_ms)
 
     def _lane_advanced(self, event: LaneAdvanced, now_ms: int) -> list[Effect]:
@@ -310,8 +346,9 @@ class Replication:
             effects = self._tell_lane(event.origin, OwnAdvanced(event.head), now_ms)
             news = make_news(event.head.note, event.start, event.packed, event.count)
             return [*effects, *self._dissemination.advance(event, news)]
+        self._adopting -= Counter((event.origin,))
         passed_on = self._pass_on(event.origin, event.head.size)
-        if passed_on is not None and passed_on.note != event.head.note:
+        if passed_on is not None and passed_on.head != state_head(event.head.note):
             passed_on = None
         return [*self._dissemination.advance(event, passed_on)]
 
@@ -324,8 +361,7 @@ class Replication:
 
     def _wishes_changed(self, _event: WishesChanged, now_ms: int) -> list[Effect]:
         self._doubted = set(self._followers)
-        for cursor in self._cursors.values():
-            cursor.forget()
+        self._places.doubt()
         asked = [effect for peer in self._peers for effect in self._ask_heads(peer, now_ms)]
         return [*self._dissemination.take_back(), *asked]
 
@@ -343,8 +379,10 @@ class Replication:
             elif isinstance(effect, Load):
                 effects.append(LoadLanes((effect.origin,)))
             else:
-                if isinstance(effect, Blame) and effect.peer in self._cursors:
-                    self._cursors[effect.peer].forget()
+                if isinstance(effect, Blame):
+                    self._places.doubt(effect.peer)
+                if isinstance(effect, AdoptHead):
+                    self._adopting[effect.origin] += 1
                 effects.append(effect)
         self._note_state(follower)
         return effects
@@ -366,13 +404,28 @@ class Replication:
             return [Reply(event.token, None, "requests_too_many")]
         return self._ask(event.peer, _ForNode(event.token), event.request, now_ms)
 
+    def _keep_places(self, peers: Iterable[bytes]) -> Iterable[Effect]:
+        """Keep places once all that was listed up to there is on disk, so that a restart begins there."""
+        if self._adopting:
+            return []
+        waiting = {peer for follower in self._followers.values() for peer in follower.offering}
+        return [effect for peer in peers if peer not in waiting for effect in self._places.keep(peer)]
+
     def _ask_heads(self, peer: bytes, now_ms: int) -> list[Effect]:
         self._peers[peer].asked_ms = now_ms
-        if _ForHeads() in self._peers[peer].requests.owners:
-            self._peers[peer].asks_again = True
-            return []
-        cursor = self._cursors.setdefault(peer, HeadsCursor())
-        return self._ask(peer, _ForHeads(), cursor.question(), now_ms)
+        return self._tell_listing(peer, Wanted(), now_ms)
+
+    def _summary_came(self, event: HeadsSummedUp | HeadsItemized, now_ms: int) -> list[Effect]:
+        return self._tell_listing(event.peer, event, now_ms) if event.peer in self._peers else []
+
+    def _tell_listing(self, peer: bytes, event: listing.Event, now_ms: int) -> list[Effect]:
+        effects: list[Effect] = []
+        for effect in self._places.tell(peer, event):
+            if isinstance(effect, AskForHeads):
+                effects += self._ask(peer, _ForHeads(), effect.question, now_ms)
+            else:
+                effects.append(effect)
+        return effects
 
     def _ask(self, peer: bytes, owner: _Owner, request: Request, now_ms: int) -> list[Effect]:
         return [Send(peer, frame) for frame in self._peers[peer].requests.ask(owner, request, now_ms)]
@@ -392,6 +445,9 @@ class Replication:
         effects: list[Effect] = []
         for follower in list(self._followers.values()):
             effects += self._tell(follower, Retried(), now_ms)
+        if now_ms >= self._keep_ms:
+            self._keep_ms = now_ms + PLACE_KEPT_MS
+            effects += self._keep_places(self._peers)
         longest_ago = sorted(self._peers, key=lambda name: self._peers[name].asked_ms)
         for peer in longest_ago[: 1 + is_restless]:
             effects += self._ask_heads(peer, now_ms)
@@ -418,6 +474,7 @@ class Replication:
                 effects.append(Reply(owner.token, None, "request_unanswered"))
             else:
                 effects.append(Blame(peer, "request_unanswered"))
+                effects += self._tell_listing(peer, Unlisted(), now_ms)
         return [*effects, *(Send(peer, request) for request in requests.send_on(now_ms))]
 
     def _wake(self) -> Iterable[Effect]:
@@ -434,7 +491,10 @@ class Replication:
         return [WakeAt(self._wake_ms)]
 
     _MOVES: ClassVar[Mapping[type[Event], Callable[..., list[Effect]]]] = {
+        PlacesLoaded: _places_loaded,
         PeerOpened: _peer_opened,
+        HeadsSummedUp: _summary_came,
+        HeadsItemized: _summary_came,
         PeerClosed: _peer_closed,
         FrameReceived: _frame_received,
         LanesLoaded: _lanes_loaded,

@@ -3,12 +3,22 @@
 Events are what the driver tells the machine, effects are what it performs for it, in order.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Frame, Request
 from protocol.exchange.holding import Blame, HeldLane, ReportFork, SignedHead, StoreStep
+from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
+from protocol.exchange.places import KeepPlace
 from protocol.log.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesLoaded:
+    """The places in the lists of peers that were kept before this start; told before any peer is open."""
+
+    places: Mapping[bytes, Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +104,8 @@ class Woken:
 
 
 Event = (
-    PeerOpened | PeerClosed | FrameReceived | LanesLoaded | LaneStored | StepsFailed
-    | LaneAdvanced | WishesChanged | RequestAsked | Woken
+    PlacesLoaded | PeerOpened | PeerClosed | FrameReceived | LanesLoaded | HeadsSummedUp | HeadsItemized
+    | LaneStored | StepsFailed | LaneAdvanced | WishesChanged | RequestAsked | Woken
 )  # fmt: skip
 
 
@@ -150,6 +160,8 @@ Effect = (
     Send
     | Serve
     | LoadLanes
+    | SumUpHeads
+    | KeepPlace
     | Reply
     | Drop
     | WakeAt

@@ -19,8 +19,8 @@ from protocol.log.lines import check_characters, check_key_name, from_base64, to
 ED25519 = 0x01
 COSIGNATURE_V1 = 0x04
 TIME_BYTES = 8
+KEY_ID_BYTES = 4
 
-_KEY_ID_BYTES = 4
 _LINE_START = "\N{EM DASH} "
 
 
@@ -35,7 +35,7 @@ class NoteSignature:
     def __post_init__(self) -> None:
         """Refuse a malformed name and a signature of no bytes."""
         check_key_name(self.name)
-        if len(self.key_id) != _KEY_ID_BYTES or not self.signature:
+        if len(self.key_id) != KEY_ID_BYTES or not self.signature:
             raise LogError("note_signature_malformed", self.name)
 
     @property
@@ -107,7 +107,7 @@ class VerifierKey:
 
 def key_id(name: str, signature_type: int, public: bytes) -> bytes:
     """Return SHA-256(name || 0x0A || type || public key), the first 4 bytes."""
-    return sha256(name.encode() + b"\n" + bytes([signature_type]) + public).digest()[:_KEY_ID_BYTES]
+    return sha256(name.encode() + b"\n" + bytes([signature_type]) + public).digest()[:KEY_ID_BYTES]
 
 
 def format_note(note: Note) -> bytes:
@@ -205,4 +205,4 @@ def _parse_signature_line(line: str) -> NoteSignature:
     if not line.startswith(_LINE_START) or not space:
         raise LogError("note_signature_malformed", repr(line[:64]))
     raw = from_base64(encoded)
-    return NoteSignature(name, raw[:_KEY_ID_BYTES], raw[_KEY_ID_BYTES:])
+    return NoteSignature(name, raw[:KEY_ID_BYTES], raw[KEY_ID_BYTES:])

@@ -8,7 +8,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from protocol.exchange.frames import Entries, Frame, Heads, News, Refused, Tiles
+from protocol.exchange.frames import Entries, Frame, Heads, News, Refused, StatedHead, Tiles
 from simulation.node import Lie, Node
 from simulation.world import World
 
@@ -86,7 +86,20 @@ def _false(frame: Frame, random: Random) -> tuple[Frame, ...]:
         return (replace(frame, packed=_flipped(frame.packed, random)),)
     if isinstance(frame, News):
         return (replace(frame, packed=_flipped(frame.packed, random)),)
-    return (replace(frame, notes=tuple(_flipped(note, random) for note in frame.notes)),)
+    return (replace(frame, heads=tuple(_other_head(head, random) for head in frame.heads)),)
+
+
+def _other_head(head: StatedHead, random: Random) -> StatedHead:
+    """A head that says something that nobody signed."""
+    match random.randrange(4):
+        case 0:
+            return replace(head, root=_flipped(head.root, random))
+        case 1:
+            return replace(head, signature=_flipped(head.signature, random))
+        case 2:
+            return replace(head, lane=random.randrange(256))
+        case _:
+            return replace(head, size=head.size + random.randrange(1, 1000))
 
 
 def _flipped(raw: bytes, random: Random) -> bytes:

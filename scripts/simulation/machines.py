@@ -11,6 +11,8 @@ from protocol.exchange.exchange import Exchange
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Heads, HeadsSince
 from protocol.exchange.holding import AdoptHead, Blame, RememberHead, ReportFork, StoreEntries, StoreStep
+from protocol.exchange.listing import SumUpHeads
+from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import Drop, LoadLanes, Reply, Send, Serve, WakeAt
 
 if TYPE_CHECKING:
@@ -29,11 +31,11 @@ def is_idle(effect: Any) -> bool:
     if isinstance(effect, Send):
         frame = effect.frame
         return isinstance(frame, HeadsSince) or (
-            isinstance(frame, Heads) and not frame.notes and not frame.has_more
+            isinstance(frame, Heads) and not frame.heads and not frame.has_more
         )
     if isinstance(effect, Serve):
         return isinstance(effect.request, HeadsSince)
-    return isinstance(effect, WakeAt)
+    return isinstance(effect, WakeAt | KeepPlace)
 
 
 def _send(node: "Node", effect: Send) -> None:
@@ -46,6 +48,14 @@ def _serve(node: "Node", effect: Serve) -> None:
 
 def _load(node: "Node", effect: LoadLanes) -> None:
     node.load_lanes(effect.origins)
+
+
+def _sum_up(node: "Node", effect: SumUpHeads) -> None:
+    node.sum_up(effect)
+
+
+def _keep(node: "Node", effect: KeepPlace) -> None:
+    node.keep_place(effect)
 
 
 def _store(node: "Node", effect: StoreStep) -> None:
@@ -85,6 +95,8 @@ PERFORMERS: Mapping[type, Perform] = {
     Send: _send,
     Serve: _serve,
     LoadLanes: _load,
+    SumUpHeads: _sum_up,
+    KeepPlace: _keep,
     RememberHead: _store,
     StoreEntries: _store,
     AdoptHead: _store,

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from protocol.exchange.frames import Frame, Request
+from protocol.exchange.frames import SUMMARY_KEY_BYTES, Frame, Request
 from protocol.exchange.holding import StoreStep
-from protocol.exchange.replication_events import LaneAdvanced, LanesLoaded, Reply, Woken
+from protocol.exchange.listing import SumUpHeads, sum_up
+from protocol.exchange.places import KeepPlace
+from protocol.exchange.replication_events import LaneAdvanced, LanesLoaded, PlacesLoaded, Reply, Woken
 from protocol.lanes.kind import CHARTER, Lane, Position
 from protocol.log.origin import Origin
 from simulation.agenda import START_MS, Agenda
@@ -21,7 +23,7 @@ from simulation.folding import Views
 from simulation.links import Link, Links
 from simulation.machines import PERFORMERS, is_idle, make_exchange
 from simulation.network import Connection, Network
-from simulation.serving import answer, own_advance, readers_among_peers
+from simulation.serving import answer, notes_for, own_advance, readers_among_peers
 from simulation.store import GuardImage, StoreImage
 from simulation.writer import Job, Writer
 
@@ -103,6 +105,7 @@ class Node:
         if not self._has_views:
             self.views = Views(self._entry)
         self.exchange = make_exchange(self)
+        self.exchange.handle(PlacesLoaded(self.disk.image.places), self.machine_ms)
         self.writer = Writer(self, self.random.randbytes(INSTANCE_BYTES))
         self.links = Links(self)
         self._fold(sorted(self.disk.image.lanes, key=_by_lane))
@@ -221,6 +224,18 @@ class Node:
         """Look up lanes and tell the machines."""
         asked = tuple(origins)
         self.later(self.random.randint(*_READ_MS), lambda: self._tell_lanes(asked))
+
+    def sum_up(self, wanted: SumUpHeads) -> None:
+        """Sum up the heads that a peer may read, and tell the machines."""
+        key = self.random.randbytes(SUMMARY_KEY_BYTES)
+        self.later(
+            self.random.randint(*_READ_MS),
+            lambda: self.tell(sum_up(wanted, notes_for(self, wanted.peer), fresh_key=key)),
+        )
+
+    def keep_place(self, kept: KeepPlace) -> None:
+        """Keep how far a peer's list of heads is taken in."""
+        self.writer.put(Job(lambda writer: writer.keep_place(kept), lambda _: None))
 
     def take_step(self, step: StoreStep) -> None:
         """Have a step taken, and tell what came of it once it is synced."""

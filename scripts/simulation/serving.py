@@ -10,13 +10,15 @@ from protocol.exchange.frames import (
     Answer,
     Entries,
     EntriesGet,
+    HeadsBesides,
+    HeadsCompare,
     HeadsSince,
     Refused,
     Request,
     Tiles,
     TilesGet,
 )
-from protocol.exchange.heads import HeadChange, make_heads_page, start_of_page
+from protocol.exchange.heads import HeadChange, make_heads_besides, make_heads_page, make_summary
 from protocol.exchange.replication_events import LaneAdvanced
 from protocol.limits import ENTRIES_FRAME_BYTES_MAX, HEADS_PAGE_MAX, NEWS_BYTES_MAX, TILE_WIDTH
 from protocol.log.origin import Origin
@@ -31,6 +33,8 @@ def answer(node: "Node", reader: bytes, request: Request) -> Answer:
     """Return what `reader` gets for a request."""
     if isinstance(request, HeadsSince):
         return _heads(node, reader, request)
+    if isinstance(request, HeadsCompare | HeadsBesides):
+        return _compared(node, reader, request)
     if isinstance(request, TilesGet | EntriesGet):
         lane = node.disk.image.lane(request.origin)
         if lane.head is None or not _may_serve(node, request.origin, reader):
@@ -64,10 +68,10 @@ def _may_serve(node: "Node", origin: Origin, reader: bytes) -> bool:
 
 def _heads(node: "Node", reader: bytes, request: HeadsSince) -> Answer:
     image = node.disk.image
-    start = start_of_page(request, instance=image.instance, newest=image.changes)
+    after = request.after
     changes: list[HeadChange] = []
-    if start < image.changes:
-        changed = sorted((lane.change, origin) for origin, lane in image.lanes.items() if lane.change > start)
+    if after < image.changes:
+        changed = sorted((lane.change, origin) for origin, lane in image.lanes.items() if lane.change > after)
         for number, origin in changed[: HEADS_PAGE_MAX + 1]:
             head = image.lanes[origin].head
             assert head is not None, "a change of heads leaves a head"
@@ -79,6 +83,19 @@ def _heads(node: "Node", reader: bytes, request: HeadsSince) -> Answer:
         instance=image.instance,
         newest=image.changes,
     )
+
+
+def notes_for(node: "Node", reader: bytes) -> list[bytes]:
+    """Return the notes of all heads that a community may see."""
+    lanes = node.disk.image.lanes.items()
+    return [lane.head.note for origin, lane in lanes if lane.head and _may_serve(node, origin, reader)]
+
+
+def _compared(node: "Node", reader: bytes, request: HeadsCompare | HeadsBesides) -> Answer:
+    image, notes = node.disk.image, notes_for(node, reader)
+    if isinstance(request, HeadsCompare):
+        return make_summary(request, notes, instance=image.instance, newest=image.changes)
+    return make_heads_besides(request, notes, instance=image.instance, newest=image.changes)
 
 
 def _tiles(lane: StoredLane, request: TilesGet) -> Answer:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from protocol.exchange.holding import HeldLane, SignedHead
+from protocol.exchange.listing import Place as ListPlace
 from protocol.log.merkle import CompactRange, subtree_root
 from protocol.log.origin import Origin
 from simulation.disk import Write
@@ -54,13 +55,14 @@ class StoreImage:
         self.instance = instance
         self.lanes: dict[Origin, StoredLane] = {}
         self.marks: dict[Place, Mark] = {}
+        self.places: dict[bytes, ListPlace] = {}
         self.changes = 0
 
     def copy(self) -> Self:
         """Return a copy that shares nothing that changes."""
         other = type(self)(self.instance)
         other.lanes = {origin: lane.copy() for origin, lane in self.lanes.items()}
-        other.marks, other.changes = dict(self.marks), self.changes
+        other.marks, other.places, other.changes = dict(self.marks), dict(self.places), self.changes
         return other
 
     def lane(self, origin: Origin) -> StoredLane:
@@ -117,6 +119,15 @@ def set_head(origin: Origin, head: SignedHead) -> Write:
         lane = image.lanes[origin]
         image.changes += 1
         lane.head, lane.remembered, lane.change = head, None, image.changes
+
+    return write
+
+
+def keep_place(peer: bytes, place: ListPlace) -> Write:
+    """Return the write that keeps how far a peer's list of heads is taken in."""
+
+    def write(image: StoreImage) -> None:
+        image.places[peer] = place
 
     return write
 

@@ -17,6 +17,7 @@ from node.writer.lane_writer import AT_ONCE, CHECKPOINT_SECONDS
 from node.writer.transaction import KIND_OF, PEERS_ONLY
 from protocol.errors import ProtocolError, RecordVoid
 from protocol.exchange.holding import RememberHead, SignedHead, StoreEntries, StoreStep
+from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, Visibility
 from protocol.lanes.kind import CHARTER, Lane, Reference, Waiting
@@ -26,7 +27,7 @@ from protocol.log.origin import Origin
 from protocol.log.record import Body, encode_record
 from protocol.log.tiles import unpack_entries
 from simulation.disk import Write
-from simulation.store import append, check_moves, remember, set_head, set_marks
+from simulation.store import append, check_moves, keep_place, remember, set_head, set_marks
 from storage.errors import StorageError
 from storage.guard import Mark, Move, behind
 
@@ -135,6 +136,10 @@ class Writer:
             return StepsFailed(step.origin)
         self._writes.append(set_head(step.origin, step.head))
         return LaneAdvanced(step.origin, step.head, is_own=False)
+
+    def keep_place(self, kept: KeepPlace) -> None:
+        """Keep how far a peer's list of heads is taken in."""
+        self._writes.append(keep_place(kept.peer, kept.place))
 
     def _open(self, lane: str) -> None:
         if lane in self._own:

@@ -8,6 +8,8 @@ from protocol.exchange.frames import (
     Answer,
     Entries,
     EntriesGet,
+    HeadsBesides,
+    HeadsCompare,
     HeadsSince,
     Refused,
     Request,
@@ -17,8 +19,9 @@ from protocol.exchange.frames import (
     Tiles,
     TilesGet,
 )
-from protocol.exchange.heads import HeadChange, make_heads_page, start_of_page
+from protocol.exchange.heads import HeadChange, make_heads_besides, make_heads_page, make_summary
 from protocol.exchange.holding import AdoptHead, HeldLane, RememberHead, SignedHead, StoreEntries, StoreStep
+from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads, sum_up
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import (
     JudgeStatement,
@@ -75,6 +78,8 @@ class MemoryStore:
         self.log_publics = log_publics
         self.lanes: dict[Origin, MemoryLane] = {}
         self.changes = 0
+        self.instance = community[:16]
+        self.places: dict[bytes, Place] = {}
         self.steps: list[StoreStep] = []
         self.is_full = False
         self.statements: list[bytes] = []
@@ -158,6 +163,12 @@ class MemoryStore:
             return Statement(request.number, found[0]) if found else refused
         if isinstance(request, HeadsSince):
             return self._heads(reader, request)
+        if isinstance(request, HeadsCompare):
+            return make_summary(request, self.notes_for(reader), instance=self.instance, newest=self.changes)
+        if isinstance(request, HeadsBesides):
+            return make_heads_besides(
+                request, self.notes_for(reader), instance=self.instance, newest=self.changes
+            )
         if isinstance(request, TilesGet | EntriesGet) and request.origin in self._readable(reader):
             lane = self.lanes[request.origin]
             if isinstance(request, EntriesGet):
@@ -166,6 +177,13 @@ class MemoryStore:
             if None not in tiles:
                 return Tiles(request.number, tuple(tile for tile in tiles if tile))
         return Refused(request.number, "lane_not_served", "")
+
+    def notes_for(self, reader: bytes) -> list[bytes]:
+        heads = [self.lanes[origin].adopted for origin in self._readable(reader)]
+        return [head.note for head in heads if head]
+
+    def sum_up(self, wanted: SumUpHeads, fresh_key: bytes) -> HeadsSummedUp | HeadsItemized:
+        return sum_up(wanted, self.notes_for(wanted.peer), fresh_key=fresh_key)
 
     def _entries(self, lane: MemoryLane, request: EntriesGet) -> Answer:
         first = request.bundle * 256
@@ -177,18 +195,16 @@ class MemoryStore:
         return Entries(request.number, len(entries), pack_entries(entries))
 
     def _heads(self, reader: bytes, request: HeadsSince) -> Answer:
-        instance = self.community[:16]
-        start = start_of_page(request, instance=instance, newest=self.changes)
         changes = [
             HeadChange(lane.change, origin, lane.adopted.note)
             for origin, lane in self.lanes.items()
-            if lane.adopted and lane.change > start
+            if lane.adopted and lane.change > request.after
         ]
         return make_heads_page(
             request,
             sorted(changes, key=lambda change: change.number),
             readable=self._readable(reader),
-            instance=instance,
+            instance=self.instance,
             newest=self.changes,
         )
 

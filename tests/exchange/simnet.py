@@ -44,7 +44,9 @@ class SimNet:
     def restart(self, name: bytes) -> None:
         """A kill: what the store has taken stays, everything else is gone."""
         self.agenda = sorted(item for item in self.agenda if item[2] != name)
-        self.nodes[name].machine = self.nodes[name].make()
+        node = self.nodes[name]
+        node.machine = node.make()
+        self.tell(name, events.PlacesLoaded(node.store.places))
         self.disconnect(name)
 
     def append(self, name: bytes, origin: Origin, entries: list[bytes]) -> None:
@@ -75,6 +77,11 @@ class SimNet:
             unwanted = tuple(origin for origin, lane in held.items() if lane is None)
             loaded = events.LanesLoaded(tuple(lane for lane in held.values() if lane), unwanted)
             self._later(name, self.now_ms + self.load_ms, lambda: self.tell(name, loaded))
+        elif isinstance(effect, events.SumUpHeads):
+            summed = node.store.sum_up(effect, self.random.randbytes(16))
+            self._later(name, self.now_ms + self.load_ms, lambda: self.tell(name, summed))
+        elif isinstance(effect, events.KeepPlace):
+            node.store.places[effect.peer] = effect.place
         elif isinstance(effect, RememberHead | StoreEntries | AdoptHead):
             self._later(name, self.now_ms + 5, lambda: self.tell(name, node.store.take(effect)))
         elif isinstance(effect, LoadStatements | JudgeStatement):

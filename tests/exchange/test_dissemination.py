@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from protocol.exchange.frames import Graft, Heads, HeadsSince, News, Prune
+from protocol.exchange.heads import state_head
 from protocol.exchange.replication_events import PeerOpened, WishesChanged
 from protocol.identity.keys import SigningKey
 from protocol.limits import GRACE_MS, POLL_MS, POLL_RESTLESS_MS, RESTLESS_MS
@@ -146,7 +147,7 @@ def test_an_announcement_waits_for_its_news_and_not_longer() -> None:
     net.append(A, lane_of(A), entries(1))
     net.run(POLL_MS // 3)
     head = net.nodes[A].store.append(lane_of(A), entries(1, 1)).head
-    net._send(C, B, Heads(0, bytes(16), 0, False, (head.note,)))
+    net._send(C, B, Heads(0, bytes(16), 0, False, (state_head(head.note),)))
     net.sent.clear()
     net.run(GRACE_MS - 5)
     assert net.sent == []
@@ -162,7 +163,7 @@ def test_a_closed_link_is_forgotten_with_what_it_announced() -> None:
     net.append(A, lane_of(A), entries(1))
     net.run(POLL_MS // 3)
     head = net.nodes[A].store.append(lane_of(A), entries(1, 1)).head
-    net._send(C, B, Heads(0, bytes(16), 0, False, (head.note,)))
+    net._send(C, B, Heads(0, bytes(16), 0, False, (state_head(head.note),)))
     net.run(10)
     net.disconnect(C)
     net.sent.clear()

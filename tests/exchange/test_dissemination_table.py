@@ -2,7 +2,7 @@
 
 from protocol.exchange.dissemination import Dissemination
 from protocol.exchange.frames import Frame, Graft, Heads, News, Prune
-from protocol.exchange.heads import read_offer
+from protocol.exchange.heads import read_offer, state_head
 from protocol.exchange.replication_events import LaneAdvanced, Send
 from protocol.limits import GRACE_MS, HELD_BACK_MAX, PRUNED_MAX
 from protocol.log.merkle import leaf_hash
@@ -19,7 +19,7 @@ def advanced(size: int, lane: Origin = LANE, readers: frozenset[bytes] | None = 
 
 
 def news_of(event: LaneAdvanced) -> News:
-    return News(event.head.note, 0, b"\0\0")
+    return News(state_head(event.head.note), 0, b"\0\0")
 
 
 def linked(*peers: bytes) -> Dissemination:
@@ -106,7 +106,7 @@ def test_a_peer_cannot_fill_the_memory_with_prunes() -> None:
 def test_an_announcement_is_released_when_its_time_has_come() -> None:
     """Not before, once, with everybody who announced it; the lane that has caught up is forgotten."""
     dissemination = linked(B, C)
-    offer = read_offer(advanced(2).head.note)
+    offer = read_offer(state_head(advanced(2).head.note))
     assert dissemination.deadline_ms is None
     assert dissemination.hold_back(B, offer, 1_000)
     assert dissemination.hold_back(C, offer, 1_100)
@@ -123,7 +123,7 @@ def test_an_announcement_is_released_when_its_time_has_come() -> None:
 
 def test_what_a_community_says_of_itself_does_not_wait() -> None:
     """Nobody else has its news earlier than itself."""
-    assert not linked(A).hold_back(A, read_offer(advanced(1).head.note), 0)
+    assert not linked(A).hold_back(A, read_offer(state_head(advanced(1).head.note)), 0)
 
 
 def test_announcements_that_wait_are_bounded() -> None:
@@ -131,5 +131,7 @@ def test_announcements_that_wait_are_bounded() -> None:
     dissemination = linked(B)
     for number in range(HELD_BACK_MAX):
         name = "market/" + "".join(chr(97 + (number // 26**place) % 26) for place in range(3))
-        assert dissemination.hold_back(B, read_offer(advanced(1, Origin(A, name, 0)).head.note), 0)
-    assert not dissemination.hold_back(B, read_offer(advanced(1).head.note), 0)
+        assert dissemination.hold_back(
+            B, read_offer(state_head(advanced(1, Origin(A, name, 0)).head.note)), 0
+        )
+    assert not dissemination.hold_back(B, read_offer(state_head(advanced(1).head.note)), 0)

@@ -101,6 +101,6 @@ def test_each_machine_is_woken_at_its_own_time() -> None:
     assert Woken() not in early.heard
     assert wakes(exchange.handle(Woken(), 100)) == [200]
     assert (early.heard[-1], late.heard[-1]) == (Woken(), Rang())
-    assert wakes(exchange.handle(Woken(), 200)) == [10_000], "then replication is due"
+    assert wakes(exchange.handle(Woken(), 200)) == [POLL_MS], "then replication is due"
     assert late.heard[-1] == Woken()
     assert wakes(exchange.handle(Woken(), POLL_MS))

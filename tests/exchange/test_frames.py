@@ -20,7 +20,10 @@ from protocol.exchange.frames import (
     Frame,
     Graft,
     Heads,
+    HeadsBesides,
+    HeadsCompare,
     HeadsSince,
+    HeadsSummary,
     Hello,
     News,
     Ping,
@@ -44,6 +47,8 @@ from protocol.exchange.frames import (
     SealedGet,
     SealedObject,
     SealedPut,
+    StatedCosignature,
+    StatedHead,
     Statement,
     StatementDigests,
     StatementGet,
@@ -61,18 +66,23 @@ from protocol.log.origin import Origin
 
 ORIGIN = Origin(b"c" * 32, "market/food", 0)
 OBJECT = SealedObject(b"h" * 32, b"ciphertext", (WrappedKey(b"r" * 32, b"w" * 80),))
+COSIGNED = (StatedCosignature(b"\0" + b"w" * 32, b"s" * 76), StatedCosignature(b"other.example", b"s" * 76))
+HEAD = StatedHead(b"c" * 32, 1, 0, 7, b"r" * 32, b"s" * 64, COSIGNED)
 ONE_OF_EACH: list[Frame] = [
     Hello(1, 1, "dialer", b"genesis", b"k" * 32, b"n" * 32, 32, 1_700_000_000_000),
     Proof(b"s" * 64),
     HeadsSince(1, b"i" * 16, 9),
-    Heads(1, b"i" * 16, 12, False, (b"note",)),
+    Heads(1, b"i" * 16, 12, False, (HEAD, msgspec.structs.replace(HEAD, lane="tools"))),
+    HeadsCompare(1, b"k" * 16, 6),
+    HeadsSummary(1, b"i" * 16, 12, 40, b"h" * 512),
+    HeadsBesides(1, b"k" * 16, 6, (1, 63), b"h" * 16),
     TilesGet(2, ORIGIN, (TileWanted(1, 0, 256),)),
     Tiles(2, (b"h" * 64,)),
     EntriesGet(3, ORIGIN, 7, 0, 256),
     Entries(3, 1, b"\x00\x01x"),
-    News(b"note", 5, b"\x00\x01x"),
     Prune(b"c" * 32, True),
     Graft(b"c" * 32),
+    News(HEAD, 5, b"\x00\x01x"),
     SealedGet(4, (b"h" * 32,)),
     Sealed(4, (OBJECT,)),
     SealedPut(5, (OBJECT,)),
@@ -110,13 +120,21 @@ def test_every_frame_comes_back_as_it_was_sent(frame: Frame) -> None:
 def test_each_type_of_frame_is_tried_here() -> None:
     """The list above misses no type, and every request has its answer."""
     assert {type(frame) for frame in ONE_OF_EACH} == set(FRAME_TYPES.values())
-    assert len(ANSWERS) == 13
+    assert len(ANSWERS) == 15
 
 
 def test_the_largest_sealed_object_fits_into_a_frame() -> None:
     """A sealed object of the largest size with the most keys needs one frame."""
     keys = tuple(WrappedKey(bytes([reader]) * 32, b"w" * 80) for reader in range(16))
     frame = SealedPut(2**53 - 1, (SealedObject(b"h" * 32, bytes(SEALED_BYTES_MAX), keys),))
+    assert decode_frame(encode_frame(frame)) == frame
+
+
+def test_the_largest_page_of_heads_fits_into_a_frame() -> None:
+    """The most heads with the most witnesses, each under the longest name."""
+    line = StatedCosignature(b"w" * 255, b"s" * 76)
+    head = StatedHead(b"c" * 32, "m" * 31 + "/" + "s" * 31, 2**31, 2**48, b"r" * 32, b"s" * 64, (line,) * 8)
+    frame = Heads(2**53 - 1, b"i" * 16, 2**53 - 1, True, (head,) * 256)
     assert decode_frame(encode_frame(frame)) == frame
 
 
@@ -156,7 +174,10 @@ def test_a_frame_may_grow_at_its_end() -> None:
         ),
         (msgspec.msgpack.encode(["entries_get", 1, [b"c" * 31, "trade", 0], 0, 0, 1]), "frame_malformed"),
         (msgspec.msgpack.encode(["entries_get", 1, [b"c" * 32, "trade", 0], 0, 256, 256]), "frame_malformed"),
-        (msgspec.msgpack.encode(["heads", 1, b"i" * 16, 1, False, [b"n"] * 257]), "frame_malformed"),
+        (msgspec.msgpack.encode(["heads", 1, b"i" * 16, 1, False, [HEAD] * 257]), "frame_malformed"),
+        (msgspec.msgpack.encode(["heads", 1, b"i" * 16, 1, False, [b"n"]]), "frame_malformed"),
+        (msgspec.msgpack.encode(["heads_compare", 1, b"k" * 16, 13]), "frame_malformed"),
+        (msgspec.msgpack.encode(["heads_besides", 1, b"k" * 16, 6, [4096], b""]), "frame_malformed"),
         (msgspec.msgpack.encode(["proof", b"s" * 63]), "frame_malformed"),
     ],
 )

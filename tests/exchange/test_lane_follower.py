@@ -22,7 +22,7 @@ from protocol.exchange.following import (
     StoreFailed,
 )
 from protocol.exchange.frames import News, Refused
-from protocol.exchange.heads import read_offer
+from protocol.exchange.heads import read_offer, state_head
 from protocol.exchange.holding import AdoptHead, Blame, HeldLane, ReportFork, SignedHead, StoreEntries
 from protocol.exchange.news import make_news
 from protocol.identity.keys import SigningKey
@@ -44,13 +44,13 @@ def head(size: int, *, key: SigningKey = KEYS[A], changed: int | None = None) ->
 
 
 def offered(peer: bytes, size: int, *, key: SigningKey = KEYS[A], changed: int | None = None) -> Offered:
-    return Offered(peer, read_offer(head(size, key=key, changed=changed).note))
+    return Offered(peer, read_offer(state_head(head(size, key=key, changed=changed).note)))
 
 
 def news(peer: bytes, size: int, start: int, *, told: list[bytes] | None = None) -> NewsOffered:
-    note = head(size).note
+    stated = state_head(head(size).note)
     packed = pack_entries(told or entries(size - start, start))
-    return NewsOffered(peer, read_offer(note), News(note, start, packed))
+    return NewsOffered(peer, read_offer(stated), News(stated, start, packed))
 
 
 def held(size: int, *, is_own: bool = False, broken: bool = False) -> HeldLane:
@@ -97,14 +97,14 @@ def test_offers_that_came_before_the_store_answered_are_weighed_then() -> None:
     assert follow(offered(P, 20), Loaded(held(10)))[0].state is State.WANTING
     follower, effects = follow(offered(P, 10), offered(Q, 7), Loaded(held(10)))
     assert (follower.state, effects) == (State.CURRENT, [])
-    assert not follower.has_offer(P)
-    assert not follower.has_offer(Q)
+    assert P not in follower.offering
+    assert Q not in follower.offering
 
 
 def test_a_head_that_the_lane_did_not_sign_is_blamed_and_the_next_one_taken() -> None:
     """Whoever offers a larger number under a wrong key gains nothing by it."""
     follower, effects = follow(Loaded(held(10)), offered(P, 99, key=KEYS[B]), offered(Q, 20))
-    assert effects == [Blame(P, "note_not_signed", "1 signature lines, none of a known key")]
+    assert effects == [Blame(P, "note_signature_invalid", ORIGIN.text)]
     assert follower.state is State.WANTING
     assert [effect.peer for effect in follower.handle(Permitted()) if isinstance(effect, Ask)] == [Q]
 
@@ -131,7 +131,9 @@ def test_small_news_is_taken_at_once(start: int, size: int) -> None:
         news(P, 20, 15),
         news(P, 20, 10, told=entries(10, 11)),
         news(P, 20, 10, told=entries(9, 10)),
-        NewsOffered(P, read_offer(head(600).note), News(head(600).note, 10, pack_entries(entries(200, 10)))),
+        NewsOffered(
+            P, offered(P, 600).offer, News(state_head(head(600).note), 10, pack_entries(entries(200, 10)))
+        ),
     ],
     ids=["a gap", "other entries", "too few entries", "too many entries"],
 )
@@ -143,10 +145,10 @@ def test_news_that_does_not_fit_is_an_offer_like_any_other(event: NewsOffered) -
 
 def test_news_under_a_wrong_signature_is_blamed() -> None:
     """Entries are not even looked at."""
-    note = head(11, key=KEYS[B]).note
-    event = NewsOffered(P, read_offer(note), News(note, 10, pack_entries(entries(1, 10))))
+    stated = state_head(head(11, key=KEYS[B]).note)
+    event = NewsOffered(P, read_offer(stated), News(stated, 10, pack_entries(entries(1, 10))))
     follower, effects = follow(Loaded(held(10)), event)
-    assert [effect.code for effect in effects if isinstance(effect, Blame)] == ["note_not_signed"]
+    assert [effect.code for effect in effects if isinstance(effect, Blame)] == ["note_signature_invalid"]
     assert follower.state is State.CURRENT
 
 

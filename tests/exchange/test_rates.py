@@ -14,6 +14,7 @@ from protocol.exchange.frames import (
     News,
     Ping,
     Refused,
+    StatedHead,
     Tiles,
     encode_frame,
 )
@@ -40,7 +41,8 @@ from protocol.limits import (
 )
 
 SMALLEST = Grant(GRANT_BYTES_SECOND_MIN, FRAME_BYTES_MAX, REQUESTS_MAX)
-PUSH = News(b"note", 0, b"\x00\x00")
+HEAD = StatedHead(b"c" * 32, 1, 0, 7, b"r" * 32, b"s" * 64, ())
+PUSH = News(HEAD, 0, b"\x00\x00")
 
 
 def test_a_bucket_gives_its_rate_to_the_thousandth() -> None:
@@ -99,7 +101,7 @@ def send_at_pace(frames: list[Frame], grant: Grant, start_ms: int = 0) -> list[t
 @pytest.mark.parametrize("grant", [SMALLEST, DEFAULT_GRANT])
 def test_who_keeps_the_pace_is_never_ended_and_hardly_held_up(grant: Grant) -> None:
     """Hours of as much as may be, over a network that bunches frames together."""
-    large: Frame = News(b"note", 0, bytes(60_000))
+    large: Frame = News(HEAD, 0, bytes(60_000))
     frames = [large if number % 3 else HeadsSince(number, bytes(16), 0) for number in range(20_000)]
     meter, chance, held_up_ms = Meter(grant, 0), Random(7), 0
     late_ms = 0
@@ -112,7 +114,7 @@ def test_who_keeps_the_pace_is_never_ended_and_hardly_held_up(grant: Grant) -> N
 def test_who_does_not_is_held_up_and_in_the_end_let_go() -> None:
     """Frames as fast as they are read: each is paid for, and the sum of what went beyond ends the session."""
     for frame, most in (
-        (News(b"note", 0, bytes(60_000)), BURSTS_EXCEEDED_MAX * FRAME_BYTES_MAX // 60_000),
+        (News(HEAD, 0, bytes(60_000)), BURSTS_EXCEEDED_MAX * FRAME_BYTES_MAX // 60_000),
         (BlobGet(1, bytes(32), 0, 1), BURSTS_EXCEEDED_MAX * REQUESTS_MAX),
     ):
         meter, now_ms, came, size = Meter(SMALLEST, 0), 0, 0, len(encode_frame(frame))
@@ -157,7 +159,7 @@ def test_signatures_to_verify_are_counted_in_answers_too() -> None:
         meter.asked(HeadsSince(pages, bytes(16), 0))
         now_ms += meter.received(Heads(pages, bytes(16), pages, True, ()), 30, now_ms)
     assert pages * HEADS_PAGE_VERIFICATIONS <= VERIFICATIONS_BURST + 61 * VERIFICATIONS_SECOND
-    assert verifications_in(Heads(0, bytes(16), 0, False, (b"note",) * 100)) == 100
+    assert verifications_in(Heads(0, bytes(16), 0, False, (HEAD,) * 100)) == 100
     assert [verifications_in(frame) for frame in (PUSH, Ping(1), BlobGet(1, bytes(32), 0, 1), None)] == [
         1,
         1,

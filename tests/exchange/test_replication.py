@@ -1,8 +1,10 @@
 """Whole nodes over a hostile network: they converge, or they say why not, and nothing false is ever kept."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from protocol.exchange.following import OwnLaneSeen, State
 from protocol.exchange.frames import (
@@ -12,6 +14,7 @@ from protocol.exchange.frames import (
     EntriesGet,
     Frame,
     Heads,
+    HeadsCompare,
     HeadsSince,
     News,
     Ping,
@@ -19,7 +22,9 @@ from protocol.exchange.frames import (
     SealedAck,
     Tiles,
 )
+from protocol.exchange.heads import state_head
 from protocol.exchange.holding import ReportFork
+from protocol.exchange.listing import HeadsSummedUp, Place
 from protocol.exchange.replication import Replication
 from protocol.exchange.replication_events import (
     Drop,
@@ -28,19 +33,23 @@ from protocol.exchange.replication_events import (
     LoadLanes,
     PeerClosed,
     PeerOpened,
+    PlacesLoaded,
     Reply,
     RequestAsked,
     Send,
+    Serve,
     WishesChanged,
     Woken,
 )
 from protocol.limits import (
     FETCH_BUNDLES_MAX,
     FETCHES_MAX,
+    PLACES_MAX,
     POLL_MS,
     REQUEST_MS,
     REQUESTS_MAX,
     REQUESTS_QUEUED_MAX,
+    SUMMARIES_MAX,
 )
 from tests.exchange.memory_store import MemoryStore, sign_head
 from tests.exchange.simnet import SimNet
@@ -269,8 +278,58 @@ def test_a_reconnected_peer_says_only_what_changed() -> None:
     net.connect(A, B)
     net.run(1_000)
     assert agree(net, A, B)
-    told = [note for frame in frames_sent(net, Heads) if isinstance(frame, Heads) for note in frame.notes]
+    told = [head for frame in frames_sent(net, Heads) if isinstance(frame, Heads) for head in frame.heads]
     assert len(told) < 20 + 2  # A hears B's list for the first time; B hears one change
+
+
+def test_a_restarted_node_asks_only_for_what_changed() -> None:
+    """The place in a peer's list is kept once everything up to it is stored, and not before."""
+    net = make_net(A, B)
+    for number in range(20):
+        net.append(A, lane_of(A, f"market/{chr(97 + number)}"), entries(2))
+    net.connect(A, B)
+    net.run(3_000)
+    assert A not in net.nodes[B].store.places, "an open session does not write to a router's flash at once"
+    net.run(POLL_MS)
+    assert net.nodes[B].store.places[A] == (net.nodes[A].store.instance, 20)
+    net.nodes[B].store.is_full = True
+    net.append(A, FOOD, entries(1))
+    net.run(POLL_MS)
+    net.restart(B)
+    assert net.nodes[B].store.places[A].number == 20
+    net.nodes[B].store.is_full = False
+    net.sent.clear()
+    net.connect(A, B)
+    net.run(1_000)
+    assert agree(net, A, B)
+    told = [len(frame.heads) for _, peer, frame in net.sent if isinstance(frame, Heads) and peer == B]
+    assert sum(told) == 1
+
+
+def test_nobody_has_all_heads_walked_through_again_and_again() -> None:
+    """A comparison costs us a walk through every head: a few in half a minute are answered."""
+    machine = Replication()
+    machine.handle(PeerOpened(B, 32), 0)
+
+    def ask(now_ms: int) -> Any:
+        return machine.handle(FrameReceived(B, HeadsCompare(5, b"k" * 16, 6)), now_ms)[0]
+
+    answers = [ask(1) for _ in range(2 * SUMMARIES_MAX + 1)]
+    assert [type(effect) for effect in answers[:-1]] == [Serve] * (2 * SUMMARIES_MAX)
+    assert answers[-1] == Send(B, Refused(5, "requests_too_many", ""))
+    assert isinstance(ask(POLL_MS), Serve)
+
+
+def test_strangers_who_come_and_go_leave_no_more_than_so_many_places() -> None:
+    """Communities cost nothing to make up; what we remember of them is bounded."""
+    machine = Replication()
+    machine.handle(PlacesLoaded({A: Place(b"i" * 16, 7)}), 0)
+    for number in range(PLACES_MAX + 50):
+        name = number.to_bytes(32, "big")
+        machine.handle(PeerOpened(name, 32), 0)
+        machine.handle(PeerClosed(name), 0)
+    assert len(machine._places._listings) == PLACES_MAX
+    assert A in machine._places._listings
 
 
 def test_a_lane_that_becomes_wanted_is_fetched_then() -> None:
@@ -356,6 +415,7 @@ def test_the_node_asks_a_peer_for_other_things_and_hears_how_it_ended() -> None:
     question = BlobGet(0, b"h" * 32, 0, 10)
     assert machine.handle(RequestAsked(B, 1, question), 0) == [Reply(1, None, "session_lost")]
     machine.handle(PeerOpened(B, 2), 0)
+    machine.handle(HeadsSummedUp(B, b"k" * 16, 1, 0, b""), 0)
     machine.handle(FrameReceived(B, Heads(1, b"i" * 16, 0, False, ())), 0)
     sent = machine.handle(RequestAsked(B, 2, question), 0)
     assert sent == [Send(B, BlobGet(2, b"h" * 32, 0, 10))]
@@ -367,7 +427,7 @@ def test_the_node_asks_a_peer_for_other_things_and_hears_how_it_ended() -> None:
     machine.handle(RequestAsked(B, 4, question), 0)
     assert Reply(4, None, "request_unanswered") in machine.handle(Woken(), REQUEST_MS)
     machine.handle(RequestAsked(B, 5, question), 0)
-    assert machine.handle(PeerClosed(B), 0) == [Reply(5, None, "session_lost")]
+    assert Reply(5, None, "session_lost") in machine.handle(PeerClosed(B), 0)
     machine.handle(PeerOpened(B, 2), 0)
     for token in range(REQUESTS_QUEUED_MAX + 2):
         last = machine.handle(RequestAsked(B, token, question), 0)
@@ -403,6 +463,7 @@ def test_an_answer_of_another_type_ends_the_session(frame: Frame) -> None:
     """A peer that answers a question about heads with entries is not speaking this protocol."""
     machine = Replication()
     machine.handle(PeerOpened(B, 32), 0)
+    machine.handle(HeadsSummedUp(B, b"k" * 16, 1, 0, b""), 0)
     assert Drop(B, "answer_mismatch") in machine.handle(FrameReceived(B, frame), 0)
 
 
@@ -419,13 +480,15 @@ def test_late_and_foreign_frames_are_nothing(frame: Frame) -> None:
     assert machine.handle(FrameReceived(C, frame), 0) == []
 
 
-def test_a_garbled_note_is_blamed_and_the_others_are_heard() -> None:
-    """One bad line in a list does not hide the rest of it."""
+def test_a_head_of_no_lane_is_blamed_and_the_others_are_heard() -> None:
+    """One bad head in a list does not hide the rest of it."""
     machine = Replication()
     machine.handle(PeerOpened(B, 32), 0)
-    good = sign_head(FOOD, [b"h" * 32], KEYS[A]).note
-    effects = machine.handle(FrameReceived(B, Heads(1, b"i" * 16, 2, False, (b"nonsense", good))), 0)
-    assert [effect.code for effect in effects if hasattr(effect, "code")] == ["note_malformed"]
+    machine.handle(HeadsSummedUp(B, b"k" * 16, 1, 0, b""), 0)
+    good = state_head(sign_head(FOOD, [b"h" * 32], KEYS[A]).note)
+    heads = Heads(1, b"i" * 16, 2, False, (replace(good, lane=200), good))
+    effects = machine.handle(FrameReceived(B, heads), 0)
+    assert [effect.code for effect in effects if hasattr(effect, "code")] == ["origin_malformed"]
     assert effects[-1] == LoadLanes((FOOD,))
     assert machine.handle(LanesLoaded((), (FOOD,)), 0) == []
     assert machine.lane_states == {}

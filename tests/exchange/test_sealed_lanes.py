@@ -6,7 +6,7 @@ import pytest
 
 from protocol.exchange.fetch import Answered, Ask
 from protocol.exchange.following import Effect, LaneFollower, Loaded, Offered, Permitted, State
-from protocol.exchange.heads import read_offer
+from protocol.exchange.heads import read_offer, state_head
 from protocol.exchange.holding import AdoptHead, HeldLane, ReportFork
 from protocol.identity.successor import SealedLane
 from protocol.log.merkle import leaf_hashes
@@ -72,7 +72,7 @@ def test_a_branch_that_contradicts_the_seal_is_passed_over() -> None:
     follower, effects = follow(Loaded(closed(10)), offered(P, 25, changed=15), Permitted())
     done = fetched(follower, effects, told=story)
     assert adopted(done) == []
-    assert not follower.has_offer(P)
+    assert P not in follower.offering
     assert follower.state is State.CURRENT
     effects = [*follower.handle(offered(Q, 20)), *follower.handle(Permitted())]
     assert adopted(fetched(follower, effects, told=entries(20))) == [20]
@@ -114,7 +114,7 @@ def test_an_open_lane_learns_that_it_was_closed() -> None:
 def test_two_heads_of_the_sealed_size_are_evidence() -> None:
     """A retired key signed another root for the very size."""
     follower, effects = follow(
-        Loaded(closed(20)), Offered(P, read_offer(head(20, changed=3).note)), Permitted()
+        Loaded(closed(20)), Offered(P, read_offer(state_head(head(20, changed=3).note))), Permitted()
     )
     assert [type(effect) for effect in effects] == [ReportFork]
     assert follower.state is State.STOPPED

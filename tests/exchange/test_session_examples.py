@@ -5,6 +5,7 @@ from protocol.exchange.frames import (
     Delivery,
     Entries,
     EntriesGet,
+    Heads,
     HeadsSince,
     Hello,
     Ping,
@@ -23,12 +24,17 @@ from protocol.exchange.frames import (
     TileWanted,
     encode_frame,
 )
+from protocol.exchange.heads import state_head
 from protocol.exchange.rates import DEFAULT_GRANT
 from protocol.exchange.session import bind_direct, bind_proxied, transcript
+from protocol.exchange.summary import HeadsSummed
 from protocol.identity.keys import SigningKey
 from protocol.identity.sealing import receipt
-from protocol.log.origin import Origin
-from tests.worked_examples import worked_bytes
+from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
+from protocol.log.cosignature import make_cosignature
+from protocol.log.note import format_note, parse_note
+from protocol.log.origin import Origin, witness_name
+from tests.worked_examples import worked_bytes, worked_text
 
 COMMITMENT = "af865250d1b4f7319faf4a1424b0bf3643ed400b592b402b60956715e3fcaee7"
 TIME_MS = 1_760_000_000_000
@@ -132,3 +138,20 @@ def test_the_printed_receipt_is_that_of_the_sealing_example() -> None:
         sealing["salt"],
         made,
     )
+
+
+def test_the_printed_head_is_that_of_the_code() -> None:
+    """A note, the frame that states it, and the hashes of a comparison that holds it alone."""
+    log, witness = SigningKey(bytes(range(32))), SigningKey(b"\x01" * 32)
+    checkpoint = Checkpoint(Origin(bytes(range(32)), "market/food", 0).text, 88, b"\x52" * 32)
+    note = parse_note(make_checkpoint_note(checkpoint, log))
+    name = witness_name(b"\x77" * 32)
+    line = make_cosignature(note.text, name=name, key=witness, time_seconds=1_700_000_000)
+    raw = format_note(note.with_signatures(line))
+    summed = HeadsSummed(b"\x4b" * 16, 1, [raw])
+    assert worked_text("head-note") == raw.decode()
+    assert worked_bytes("head") == {
+        "heads": encode_frame(Heads(0, bytes(16), 0, False, (state_head(raw),))),
+        "item hash": summed.items((0, 1)),
+        "bucket hashes": summed.hashes(),
+    }

@@ -2,7 +2,7 @@
 
     async with hostile_peer(address) as peer:           # TLS and WebSocket stand
         await peer.greet(make_vault("mallory"))         # an open session, or the `Bye` of who refused
-        await peer.say(Heads(0, bytes(16), 0, False, (note,)))
+        await peer.say(Heads(0, bytes(16), 0, False, (head,)))
 
 `in_a_crowd` runs many on a loop and a thread of their own, so that what holds up the victim's loop is the victim.
 """

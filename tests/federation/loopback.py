@@ -16,6 +16,7 @@ from node.vault import Vault
 from node.writer.lane_writer import Advance
 from protocol.exchange.frames import Answer, Blob, BlobGet, Refused, Request, Sealed, SealedGet, SealedObject
 from protocol.exchange.holding import HeldLane, StoreStep
+from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementJudged, StatementsLoaded
 from protocol.identity.genesis import make_genesis
@@ -85,6 +86,16 @@ class LoopbackStore:
 
     async def addresses(self) -> Sequence[KnownAddress]:
         return self.addresses_known
+
+    async def places(self) -> Mapping[bytes, Place]:
+        return self.memory.places
+
+    async def keep_places(self, places: Mapping[bytes, Place]) -> None:
+        self.memory.places.update(places)
+
+    async def sum_up(self, wanted: SumUpHeads) -> HeadsSummedUp | HeadsItemized:
+        self._check()
+        return await asyncio.to_thread(self.memory.sum_up, wanted, b"k" * 16)
 
     async def trust_of(self, community: bytes) -> Trust:
         return self.trusts.get(community, "found")

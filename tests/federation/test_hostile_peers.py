@@ -20,9 +20,11 @@ from protocol.exchange.frames import (
     Refused,
     SealedObject,
     SealedPut,
+    StatedHead,
     Tiles,
     encode_frame,
 )
+from protocol.exchange.heads import state_head
 from protocol.exchange.session import bind_proxied
 from protocol.identity.keys import SigningKey
 from protocol.limits import CONNECTIONS_BURST, FRAME_BYTES_MAX, HANDSHAKES_MAX, SEALED_BYTES_MAX
@@ -50,8 +52,8 @@ def flip(proof: Proof) -> Proof:
     return Proof(bytes([proof.signature[0] ^ 1]) + proof.signature[1:])
 
 
-def forged_note(origin: Origin, size: int = 2**48) -> bytes:
-    return make_checkpoint_note(Checkpoint(origin.text, size, os.urandom(32)), FORGER)
+def forged_head(origin: Origin, size: int = 2**48) -> StatedHead:
+    return state_head(make_checkpoint_note(Checkpoint(origin.text, size, os.urandom(32)), FORGER))
 
 
 # What is refused before anybody is let in.
@@ -193,7 +195,7 @@ FLOODS: dict[str, tuple[list[Frame], int]] = {
                 0,
                 False,
                 tuple(
-                    forged_note(Origin(LANE, f"market/{'abcdefghijklmnop'[i]}{'abcdefghijklmnop'[j]}", 0))
+                    forged_head(Origin(LANE, f"market/{'abcdefghijklmnop'[i]}{'abcdefghijklmnop'[j]}", 0))
                     for j in range(16)
                 ),
             )
@@ -235,9 +237,9 @@ async def test_a_list_of_heads_without_end_is_read_at_our_pace() -> None:
                     while not isinstance(frame := await peer.hear(), Bye):
                         if isinstance(frame, HeadsSince):
                             pages += 1
-                            note = forged_note(Origin(os.urandom(32), "charter", 0))
-                            notes = (note,) * (pages % 2 * 256)
-                            await peer.say(Heads(frame.number, b"i" * 16, frame.after + 1, True, notes))
+                            head = forged_head(Origin(os.urandom(32), "charter", 0))
+                            heads = (head,) * (pages % 2 * 256)
+                            await peer.say(Heads(frame.number, b"i" * 16, frame.after + 1, True, heads))
 
         async def timed() -> None:
             try:
@@ -279,7 +281,7 @@ async def test_a_head_far_ahead_of_everything_is_asked_for_and_given_up() -> Non
         async def attack() -> None:
             async with hostile_peer(there.victim.address) as peer:
                 await peer.greet(MALLORY)
-                await peer.say(Heads(0, bytes(16), 0, False, (note,)))
+                await peer.say(Heads(0, bytes(16), 0, False, (state_head(note),)))
                 for _ in range(3):
                     frame = await peer.hear()
                     number = getattr(frame, "number", 0)

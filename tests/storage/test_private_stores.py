@@ -1,6 +1,7 @@
 """What a community keeps for itself: sealed payloads, blobs, stock, peers, auditors, settings, notes."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from storage.drafts import Draft, add_draft, all_drafts, remove_draft
 from storage.engine import DATABASE_FILE, Store, open_store
 from storage.errors import LogForked, StorageError
 from storage.evidence import add_evidence, evidence_about, evidence_after
-from storage.peers import Peer, all_peers, peer_of, remove_peer, save_peer, set_cursor
+from storage.peers import FOUND, Peer, all_peers, keep_place, peer_of, remove_peer, save_peer
 from storage.sealed import (
     KeyWrap,
     erase_sealed,
@@ -127,18 +128,24 @@ def test_nothing_is_sold_twice_at_any_concurrency(store: Store) -> None:
 
 
 def test_peers_are_kept_with_what_we_know_of_their_heads(store: Store) -> None:
-    """A peer is saved whole; its cursor moves alone."""
+    """A peer is saved but for our place in its list, which moves alone and goes where anybody's trust changes."""
     first = Peer(COMMUNITY, "街角菜铺", ("direct 192.168.1.4:8471",), "followed")
     with store.write() as connection:
         save_peer(connection, first)
         save_peer(connection, Peer(b"\xff" * 32, "b", (), "seen", genesis=b"g"))
-        set_cursor(connection, COMMUNITY, instance=b"i" * 16, change_number=7, seen_ms=99)
-        set_cursor(connection, b"stranger", instance=b"i" * 16, change_number=7, seen_ms=99)
+        keep_place(connection, COMMUNITY, instance=b"i" * 16, change_number=7, seen_ms=99)
+        keep_place(connection, b"stranger", instance=b"i" * 16, change_number=7, seen_ms=99)
         moved = Peer(COMMUNITY, first.label, first.addresses, "followed", None, 99, b"i" * 16, 7)
         assert peer_of(connection, COMMUNITY) == moved
         assert [peer.label for peer in all_peers(connection)] == ["街角菜铺", "b"]
-        save_peer(connection, first)
-        assert peer_of(connection, COMMUNITY) == first
+        save_peer(connection, replace(first, last_seen_ms=99))
+        assert peer_of(connection, COMMUNITY) == moved
+        save_peer(connection, Peer(b"\xfe" * 32, "met", (), FOUND))
+        assert peer_of(connection, COMMUNITY) == moved
+        save_peer(connection, Peer(b"\xfe" * 32, "met", (), "followed"))
+        assert peer_of(connection, COMMUNITY) == Peer(
+            COMMUNITY, first.label, first.addresses, "followed", None, 99
+        )
         remove_peer(connection, COMMUNITY)
         assert peer_of(connection, COMMUNITY) is None
 

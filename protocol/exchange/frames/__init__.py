@@ -22,19 +22,24 @@ from protocol.exchange.frames.fields import (
     Instance,
     Key,
     Nonce,
-    NoteBytes,
     Packed,
     Signature,
     Size,
 )
 from protocol.exchange.frames.lanes import (
+    SUMMARY_KEY_BYTES,
     Entries,
     EntriesGet,
     Graft,
     Heads,
+    HeadsBesides,
+    HeadsCompare,
     HeadsSince,
+    HeadsSummary,
     News,
     Prune,
+    StatedCosignature,
+    StatedHead,
     Tiles,
     TilesGet,
     TileWanted,
@@ -79,6 +84,7 @@ __all__ = [
     "INSTANCE_BYTES",
     "NONCE_BYTES",
     "NO_INSTANCE",
+    "SUMMARY_KEY_BYTES",
     "Answer",
     "Blob",
     "BlobGet",
@@ -93,13 +99,15 @@ __all__ = [
     "Grant",
     "Hash",
     "Heads",
+    "HeadsBesides",
+    "HeadsCompare",
     "HeadsSince",
+    "HeadsSummary",
     "Hello",
     "Instance",
     "Key",
     "News",
     "Nonce",
-    "NoteBytes",
     "Packed",
     "Ping",
     "Pong",
@@ -126,6 +134,8 @@ __all__ = [
     "SealedPut",
     "Signature",
     "Size",
+    "StatedCosignature",
+    "StatedHead",
     "Statement",
     "StatementDigests",
     "StatementGet",
@@ -142,12 +152,13 @@ __all__ = [
 RelayRequest = RelayRegister | RelayPut | RelayList | RelayGet | RelayTaken
 RelayAnswer = RelayTerms | RelayKept | RelayListed | RelayDropped
 Request = (
-    HeadsSince | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet
+    HeadsSince | HeadsCompare | HeadsBesides
+    | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet
     | StatementsSince | StatementGet
     | RelayRequest
 )  # fmt: skip
 Answer = (
-    Heads | Tiles | Entries | Sealed | SealedAck | Blob
+    Heads | HeadsSummary | Tiles | Entries | Sealed | SealedAck | Blob
     | StatementDigests | Statement
     | RelayAnswer
     | Refused
@@ -157,6 +168,8 @@ Frame = Hello | Proof | Request | Answer | Push | Ping | Pong | Bye
 
 ANSWERS: dict[type[Request], type[Answer]] = {
     HeadsSince: Heads,
+    HeadsCompare: HeadsSummary,
+    HeadsBesides: Heads,
     TilesGet: Tiles,
     EntriesGet: Entries,
     SealedGet: Sealed,

@@ -4,10 +4,54 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from protocol.exchange.frames.fields import Count, Hash, Instance, NoteBytes, Packed, Size
+from protocol.exchange.frames.fields import (
+    Count,
+    Epoch,
+    FilledSize,
+    Hash,
+    Instance,
+    KeyName,
+    LaneName,
+    LaneNumber,
+    Packed,
+    Signature,
+    Size,
+)
 from protocol.identity.keys import HASH_BYTES
-from protocol.limits import HEADS_PAGE_MAX, NEWS_BYTES_MAX, TILE_WIDTH, TILES_PAGE_MAX
+from protocol.limits import (
+    HEADS_PAGE_MAX,
+    NEWS_BYTES_MAX,
+    SUMMARY_BITS_MAX,
+    SUMMARY_BUCKETS_MAX,
+    SUMMARY_BYTES_MAX,
+    SUMMARY_ITEMS_BYTES_MAX,
+    TILE_WIDTH,
+    TILES_PAGE_MAX,
+    WITNESSES_MAX,
+)
 from protocol.log.origin import Origin
+
+COSIGNATURE_BYTES = 76  # key id, time, signature
+SUMMARY_KEY_BYTES = 16
+
+
+class StatedCosignature(Struct, frozen=True, array_like=True):
+    """A witness's line: its key name (of a community: a zero byte and the id), then key id, time, signature."""
+
+    witness: KeyName
+    signature: Annotated[bytes, Meta(min_length=COSIGNATURE_BYTES, max_length=COSIGNATURE_BYTES)]
+
+
+class StatedHead(Struct, frozen=True, array_like=True):
+    """A checkpoint in few bytes: whoever knows the log's key writes its note again, byte for byte."""
+
+    community: Hash
+    lane: LaneNumber | LaneName
+    epoch: Epoch
+    size: FilledSize
+    root: Hash
+    signature: Signature
+    cosignatures: Annotated[tuple[StatedCosignature, ...], Meta(max_length=WITNESSES_MAX)]
 
 
 class HeadsSince(Struct, frozen=True, array_like=True, tag="heads_since"):
@@ -19,13 +63,48 @@ class HeadsSince(Struct, frozen=True, array_like=True, tag="heads_since"):
 
 
 class Heads(Struct, frozen=True, array_like=True, tag="heads"):
-    """A page of checkpoint notes; `through` is the cursor behind it. With `number` 0 it was not asked for."""
+    """A page of heads; `through` is the place in the list behind it. With `number` 0 it was not asked for."""
 
     number: Count
     instance: Instance
     through: Count
     has_more: bool
-    notes: Annotated[tuple[NoteBytes, ...], Meta(max_length=HEADS_PAGE_MAX)]
+    heads: Annotated[tuple[StatedHead, ...], Meta(max_length=HEADS_PAGE_MAX)]
+
+
+SummaryKey = Annotated[bytes, Meta(min_length=SUMMARY_KEY_BYTES, max_length=SUMMARY_KEY_BYTES)]
+SummaryBits = Annotated[int, Meta(ge=1, le=SUMMARY_BITS_MAX)]
+
+
+class HeadsCompare(Struct, frozen=True, array_like=True, tag="heads_compare"):
+    """Asks for one hash a bucket over all heads that the asker may read, under a key that is new each time."""
+
+    number: Count
+    key: SummaryKey
+    bits: SummaryBits
+
+
+class HeadsSummary(Struct, frozen=True, array_like=True, tag="heads_summary"):
+    """The bucket hashes in order, how many heads they are over, and the place in the list that they stand for."""
+
+    number: Count
+    instance: Instance
+    through: Count
+    count: Count
+    hashes: Annotated[bytes, Meta(max_length=SUMMARY_BYTES_MAX)]
+
+
+class HeadsBesides(Struct, frozen=True, array_like=True, tag="heads_besides"):
+    """Asks for the heads in these buckets, but those whose item hash is among `items`."""
+
+    number: Count
+    key: SummaryKey
+    bits: SummaryBits
+    buckets: Annotated[
+        tuple[Annotated[int, Meta(ge=0, lt=1 << SUMMARY_BITS_MAX)], ...],
+        Meta(min_length=1, max_length=SUMMARY_BUCKETS_MAX),
+    ]
+    items: Annotated[bytes, Meta(max_length=SUMMARY_ITEMS_BYTES_MAX)]
 
 
 class TileWanted(Struct, frozen=True, array_like=True):
@@ -75,7 +154,7 @@ class Entries(Struct, frozen=True, array_like=True, tag="entries"):
 class News(Struct, frozen=True, array_like=True, tag="news"):
     """A new head with the entries from `start` to its size, pushed while they are few and small."""
 
-    note: NoteBytes
+    head: StatedHead
     start: Size
     packed: Annotated[bytes, Meta(min_length=2, max_length=NEWS_BYTES_MAX)]
 
