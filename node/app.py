@@ -48,6 +48,7 @@ from node.pages.founding import Founder, forget_begun, founding_pages, read_begu
 from node.pages.live import LiveUpdates
 from node.pages.routes import build_site
 from node.peering import NodePeering
+from node.relay_shelf import relay_rule
 from node.vault import Vault, has_vault, open_vault
 from node.version import VERSION
 from node.writer.clock import system_clock
@@ -101,6 +102,7 @@ async def _run(
         node = await stack.enter_async_context(opened_node(settings, vault, on_advance=advances.tell))
         await _begin_first_run(node)
         settings = sources.settings(await node.read(lambda read: all_settings(read.connection)))
+        node.relay_rule = relay_rule(settings)
         peers = listen(settings.listen_federation)
         live = LiveUpdates()
         server = HttpServer(_http_app(node, settings, live, founder), http.socket)

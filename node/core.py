@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from node.auditing.audits import Audits
+from node.deliveries import Deliveries
 from node.errors import NodeError
 from node.federation import Federation
 from node.login_limits import LoginLimits
 from node.opened_orders import OpenedOrders
 from node.passwords import Passwords
+from node.relay_shelf import RelayRule
 from node.session_memory import SessionMemory
 from node.vault import Vault
 from node.writer.clock import ClockGuard, system_clock
@@ -46,6 +48,8 @@ class Node:
     opened_orders: OpenedOrders
     sessions: SessionMemory
     login_limits: LoginLimits = field(default_factory=LoginLimits)
+    deliveries: Deliveries = field(default_factory=Deliveries)
+    relay_rule: RelayRule = field(default_factory=RelayRule)
     federation: Federation | None = None
     started_ms: int = field(default_factory=system_clock)
 

@@ -23,13 +23,39 @@ from node.lane_exchange import (
     runs_of,
     take_run,
 )
+from node.relay_shelf import (
+    forget,
+    hand_out,
+    is_to_forget,
+    listing,
+    may_put,
+    put,
+    register,
+    take,
+)
+from node.relaying import do_relay_work, note_receipts
 from node.statements import keep_statement, load_statements
 from node.writer.transaction import Transaction
 from protocol.encoding import encode
 from protocol.exchange.following import OwnLaneSeen
-from protocol.exchange.frames import SUMMARY_KEY_BYTES, Answer, Request, SealedObject
+from protocol.exchange.frames import (
+    SUMMARY_KEY_BYTES,
+    Answer,
+    Refused,
+    RelayDropped,
+    RelayGet,
+    RelayKept,
+    RelayList,
+    RelayPut,
+    RelayRegister,
+    RelayRequest,
+    RelayTaken,
+    Request,
+    SealedObject,
+)
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads, sum_up
+from protocol.exchange.relay import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import StatementJudged, StatementsLoaded, digest_of
 from protocol.lanes.kind import LANE_NAMES
@@ -164,7 +190,46 @@ class NodePeering:
 
     async def answer(self, reader: bytes, request: Request) -> Answer:
         """Answer what a proven community asks, as far as it may know."""
+        if isinstance(request, RelayRequest):
+            return await self._answer_relay(reader, request)
         return await self._node.read(lambda read: answer_request(read, reader, request))
+
+    async def _answer_relay(self, asker: bytes, request: RelayRequest) -> Answer:
+        """Answer as a relay, and tell whom it concerns; only what changes something is the writer's affair."""
+        node, rule, now_ms = self._node, self._node.relay_rule, self._node.clock.now()
+        match request:
+            case RelayRegister():
+                return await node.write(lambda job: register(job, asker, request, rule, now_ms))
+            case RelayPut():
+                may = await node.read(lambda read: may_put(read, asker, request.recipient, rule, now_ms))
+                if not may:
+                    return Refused(request.number, "relay_not_admitted", "")
+                answer = await node.write(lambda job: put(job, asker, request, rule, now_ms))
+                if isinstance(answer, RelayKept):
+                    node.federation_service.tell_shelf_changed(request.recipient)
+                return answer
+            case RelayList():
+                if await node.read(lambda read: is_to_forget(read, asker, request)):
+                    await node.write(lambda job: forget(job, asker, request))
+                return await node.read(lambda read: listing(read, asker, request))
+            case RelayGet():
+                return await node.read(lambda read: hand_out(read, asker, request))
+            case RelayTaken():
+                return await self._answer_taken(asker, request, now_ms)
+
+    async def _answer_taken(self, asker: bytes, request: RelayTaken, now_ms: int) -> Answer:
+        """What was ours was fetched from here; what was somebody else's waited here."""
+        node = self._node
+        if request.sender == node.community:
+            await note_receipts(node, asker, request.receipts)
+            return RelayDropped(request.number)
+        answer = await node.write(lambda job: take(job, asker, request, now_ms))
+        node.federation_service.tell_shelf_changed(request.sender)
+        return answer
+
+    async def do_relay_work(self, work: RelayWork) -> RelayEvent | None:
+        """Do what the machine of the relays wants done."""
+        return await do_relay_work(self._node, work)
 
     async def keep_sealed(self, sender: bytes, objects: Sequence[SealedObject]) -> tuple[bytes, ...]:
         """Keep the parts of orders that `sender` has placed with us; others are nobody's here."""

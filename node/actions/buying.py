@@ -23,6 +23,7 @@ from node.core import Node
 from node.errors import NodeError
 from node.writer.transaction import Transaction
 from protocol.amounts.split import Allocation, split
+from protocol.exchange.delivery import Part
 from protocol.fields import Title
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import TRADE, Reference
@@ -30,6 +31,7 @@ from protocol.lanes.market.listings import Fulfilment
 from protocol.lanes.trade.lines import BuyerDetails, OrderLine, line_of, totals_of
 from protocol.lanes.trade.orders import CancellationRequested, OrderPlaced, OrderReceived
 from protocol.limits import CONTACT_CHARACTERS_MAX, NOTE_CHARACTERS_MAX, ORDER_LINES_MAX, QUANTITY_STEPS_MAX
+from storage.sent_parts import save_part
 from storage.views.reading import StateReader
 
 HOUR_MS = 3_600_000
@@ -167,6 +169,8 @@ async def place_order(node: Node, request: OrderDraft) -> PlacedOrder:
         reference = transaction.say(TRADE, placed)
         for part in parts:
             part.store(transaction.connection)
+            if placed.seller != node.community:
+                save_part(transaction.connection, Part(part.commitment, placed.seller, placed.order_id))
         return _answer(transaction, reference, placed)
 
     return await node.write(job)

@@ -4,17 +4,21 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta
 
+from node.actions.peers import name_of
 from node.actions.selling import OrderName
 from node.actions.shapes import Answer, IdText, RecordPlace, Request, hash_of, id_of, place_of
 from node.core import Node
 from node.errors import NodeError
 from protocol.amounts.split import Allocation, TaxTotal, split
 from protocol.errors import ProtocolError
+from protocol.exchange.delivery import Delivered, delivery_of
 from protocol.fields import Title
 from protocol.identity.keys import to_base32
 from protocol.lanes.market.listings import Fulfilment
 from protocol.lanes.trade.lines import BuyerDetails, OrderLine
 from protocol.lanes.trade.orders import BUYER_KINDS, OrderKey, Placement, Status
+from storage.peers import peer_of
+from storage.sent_parts import parts_of_order
 from storage.views.orders import OrderRow
 from storage.views.orders import list_orders as rows_of
 from storage.views.reading import StateReader
@@ -91,7 +95,8 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     """One order: its state, who gets what, the buyer's words that wait, and what is open to us.
 
     `opened` is "yes", "not_here" (sealed, and not with us) or the code of what is wrong with it. `moved_ms` and
-    `code` are of the seller's newest move; `total_minor` is what is left after `refunded_minor`.
+    `code` are of the seller's newest move; `total_minor` is what is left after `refunded_minor`. `delivery` says,
+    of an order of ours that waits for its seller, what became of its sealed parts, and `kept_by` at whose relay.
     """
 
     buyer: str
@@ -115,6 +120,8 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     code: str | None = None
     refunded_minor: int = 0
     group_id: str | None = None
+    delivery: Delivered | None = None
+    kept_by: Title | None = None
     lines: list[LineAnswer] = []
     details: DetailsAnswer | None = None
 
@@ -188,6 +195,7 @@ def order_answer(read: StateReader, node: Node, order: OrderKey, placement: Plac
         if read.has_any("untaken", (placed.seller, kind, order.buyer, order.order_id), length=6)
     ]
     opened, lines, details = _open(read, node, placement)
+    delivery, kept_by = _delivery(read, node, placement)
     return OrderAnswer(
         buyer=to_base32(order.buyer),
         seller=to_base32(placed.seller),
@@ -210,9 +218,23 @@ def order_answer(read: StateReader, node: Node, order: OrderKey, placement: Plac
         opened=opened,
         code=deal.code if deal else None,
         group_id=to_base32(placed.group_id) if placed.group_id else None,
+        delivery=delivery,
+        kept_by=kept_by,
         lines=lines,
         details=details,
     )
+
+
+def _delivery(read: StateReader, node: Node, placement: Placement) -> tuple[Delivered | None, Title | None]:
+    """What became of the sealed parts, and the name of a relay that keeps some of them; nothing once answered."""
+    placed, buyer = placement.placed, placement.reference.community
+    deal = read.get("deal", (placed.seller, buyer, placed.order_id))
+    if buyer != node.community or (deal is not None and deal.status != "placed"):
+        return None, None
+    parts = parts_of_order(read.connection, placed.order_id)
+    relay = next((part.relay for part in parts if part.state == "held" and part.relay), None)
+    named = name_of(read, relay, peer_of(read.connection, relay)) if relay else None
+    return delivery_of(parts), named
 
 
 def _gross(totals: list[TaxTotal]) -> int:

@@ -98,6 +98,15 @@ from node.actions.policies import (
     preview_split,
     retire_policy,
 )
+from node.actions.relays import (
+    RelaysAnswer,
+    RelaysDraft,
+    RelaysQuery,
+    admit_recipient,
+    dismiss_recipient,
+    name_relays,
+    show_relays,
+)
 from node.actions.selling import (
     CodedAnswer,
     OrderName,
@@ -280,6 +289,29 @@ _CHARTER = (
     ),
 )
 
+_RELAYS = (
+    Route("GET", "/relays", show_relays, RelaysQuery, RelaysAnswer, "admin", "Show relays, ours and as one."),
+    Route("POST", "/relays", name_relays, RelaysDraft, Said, "admin", "Name our relays.", 201),
+    Route(
+        "POST",
+        "/relays/{community}/admission",
+        admit_recipient,
+        PeerName,
+        RelaysAnswer,
+        "admin",
+        "Be a relay for a community.",
+    ),
+    Route(
+        "POST",
+        "/relays/{community}/dismissal",
+        dismiss_recipient,
+        PeerName,
+        RelaysAnswer,
+        "admin",
+        "Be its relay no longer.",
+    ),
+)
+
 _PEERS = (
     Route("POST", "/peers", add_peer, PeerAddress, AddedPeer, "admin", "Dial an address from now on.", 201),
     Route("GET", "/peers", list_peers, PeersQuery, PeersAnswer, "admin", "List known communities."),
@@ -393,6 +425,7 @@ ROUTES: tuple[Route, ...] = (
     *_SELLING,
     *_CHARTER,
     *_PEERS,
+    *_RELAYS,
     *_AUDITORS,
     *_PEOPLE,
 )

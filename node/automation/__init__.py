@@ -43,6 +43,7 @@ class Automation:
 
     async def __aenter__(self) -> Self:
         """Begin, with what an earlier run left undone."""
+        self._node.deliveries.listen(self._has_orders.set)
         self._has_chores.set()
         self._has_orders.set()
         self._tasks = [

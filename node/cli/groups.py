@@ -70,6 +70,10 @@ wildgrass = LazyGroup(
             _("Admit, dismiss and list the people who log in; make login links."),
         ),
         "peer": ("node.cli.peer:peer", _("Add, follow, vouch for and dismiss other communities.")),
+        "relay": (
+            "node.cli.relay:relay",
+            _("Name relays for sealed parts, and say for whom this node is one."),
+        ),
         "auditor": ("node.cli.auditor:auditor", _("Admit and revoke auditors.")),
         "audit": ("node.cli.audit:audit", _("Recompute everything from the lanes, trusting no node.")),
         "bundle": ("node.cli.bundle:bundle", _("Copy lanes into a directory or an archive.")),

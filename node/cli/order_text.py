@@ -49,7 +49,7 @@ def order_lines(order: dict[str, Any]) -> list[str]:
         [_("Total"), money(order["total_minor"], currency)],
     ]
     return [
-        *table(["", ""], rows)[1:],
+        *table(["", ""], [*rows, *_delivery(order)])[1:],
         "",
         *_contents(order),
         "",
@@ -61,6 +61,23 @@ def order_lines(order: dict[str, Any]) -> list[str]:
             ],
         ),
     ]
+
+
+def _delivery(order: dict[str, Any]) -> list[list[str]]:
+    """One row, while an order of ours waits for its seller."""
+    words = {
+        "delivered": _("with the seller's node"),
+        "waiting": _("waiting here until the seller's node or a relay fetches them"),
+        "expired": _("not fetched in time: ask the seller to connect their node"),
+    }
+    state = order.get("delivery")
+    if state is None:
+        return []
+    if state == "waiting" and order.get("kept_by"):
+        told = _("waiting at {relay} for the seller's node").format(relay=in_words(order["kept_by"]))
+    else:
+        told = words[state]
+    return [[_("Sealed parts"), told]]
 
 
 def _contents(order: dict[str, Any]) -> list[str]:

@@ -18,7 +18,11 @@ from protocol.limits import (
     GRANT_BYTES_SECOND,
     GRANT_BYTES_SECOND_MIN,
     GRANT_REQUESTS_SECOND,
+    RELAY_BYTES_MAX,
+    RELAY_DAYS_MAX,
+    RELAY_OBJECTS_MAX,
     REQUESTS_MAX,
+    SEALED_BYTES_MAX,
     SESSIONS_MAX,
 )
 
@@ -214,6 +218,31 @@ LISTED = (
         default=False,
         summary="Whether to answer HTTP from outside loopback and private networks.",
         in_pages=True,
+    ),
+    Key(
+        name="relay_for",
+        read=read_choice("followed", "named", "off"),
+        default="followed",
+        summary="For whom this node keeps sealed parts: followed communities, those named, or off for nobody.",
+        in_pages=True,
+    ),
+    Key(
+        name="relay_objects_max",
+        read=read_count(4, RELAY_OBJECTS_MAX),
+        default=1_024,
+        summary="How many sealed parts may wait here for one community.",
+    ),
+    Key(
+        name="relay_bytes_max",
+        read=read_count(4 * SEALED_BYTES_MAX, RELAY_BYTES_MAX),
+        default=16 * 1_048_576,
+        summary="How many bytes of sealed parts may wait here for one community.",
+    ),
+    Key(
+        name="relay_days",
+        read=read_count(1, RELAY_DAYS_MAX),
+        default=14,
+        summary="For how many days sealed parts are kept here.",
     ),
     Key(
         name="log_level",

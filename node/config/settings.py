@@ -35,6 +35,10 @@ class Settings:
     mdns: bool
     public_url: str
     open_to_internet: bool
+    relay_for: Literal["followed", "named", "off"]
+    relay_objects_max: int
+    relay_bytes_max: int
+    relay_days: int
     log_level: Literal["debug", "info", "warning", "error"]
     requests_max: int
     request_bytes_max: int

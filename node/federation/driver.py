@@ -33,6 +33,16 @@ from protocol.exchange.holding import (
 )
 from protocol.exchange.listing import SumUpHeads
 from protocol.exchange.places import KeepPlace
+from protocol.exchange.relay import (
+    LoadParts,
+    LoadRelays,
+    NoteListed,
+    NotePut,
+    NoteTerms,
+    Relays,
+    RelayWork,
+    WorkFailed,
+)
 from protocol.exchange.replication_events import (
     Drop,
     LaneAdvanced,
@@ -87,7 +97,7 @@ class Driver:
         self.blames: Counter[str] = Counter()
         self._store = store
         self._links = links
-        self._exchange = Exchange(Statements())
+        self._exchange = Exchange(Statements(), Relays())
         self._loads: Pile[Origin] = Pile()
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
         self._summaries: Pile[SumUpHeads] = Pile()
@@ -95,6 +105,7 @@ class Driver:
         self._findings: Pile[Finding] = Pile()
         self._signed: Pile[str] = Pile()
         self._statements: Pile[LoadStatements | JudgeStatement] = Pile()
+        self._relay_work: Pile[RelayWork] = Pile()
         self._shown: dict[Origin, int] = {}
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._last_token = 0
@@ -114,6 +125,7 @@ class Driver:
             self._report,
             self._tell_signed,
             self._mind_statements,
+            self._mind_relays,
         )
         return [tasks.create_task(loop()) for loop in loops]
 
@@ -201,6 +213,8 @@ class Driver:
                 log.info("a peer is blamed: %s %s", effect.code, effect.detail)
             case LoadStatements() | JudgeStatement():
                 self._statements.put(effect)
+            case LoadRelays() | LoadParts() | NoteTerms() | NotePut() | NoteListed():
+                self._relay_work.put(effect)
             case ReportFork() | ReportDamage() | OwnLaneSeen():
                 self._findings.put(effect)
 
@@ -282,6 +296,17 @@ class Driver:
         if isinstance(effect, JudgeStatement):
             return await self._store.judge_statement(effect.peer, effect.text)
         return await self._store.load_statements(effect.after)
+
+    async def _mind_relays(self) -> None:
+        while True:
+            for work in await self._relay_work.take_all():
+                try:
+                    event = await self._store.do_relay_work(work)
+                except (StorageError, NodeError) as error:
+                    log.warning("the relays' affairs are put off: %s", error.code)
+                    event = WorkFailed(work)
+                if event is not None:
+                    self.tell(event)
 
     async def _tell_signed(self) -> None:
         """Push own heads. After a word in the charter those of all lanes: it may have let somebody in."""

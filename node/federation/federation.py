@@ -31,8 +31,10 @@ from node.vault import Vault
 from node.writer.lane_writer import Advance
 from protocol.errors import SessionError
 from protocol.exchange.frames import Grant
+from protocol.exchange.relay import PartsChanged, RelaysChanged, ShelfChanged
 from protocol.exchange.replication_events import WishesChanged
 from protocol.exchange.session import OwnSide, PeerIdentity, bind_direct
+from protocol.lanes.kind import TRADE
 
 if TYPE_CHECKING:
     from node.federation.mdns import Neighbourhood
@@ -162,6 +164,16 @@ class Federation:
             self._links.driver.reconsider(community)
         if advance.succeeded:
             self._links.driver.tell(WishesChanged())
+        if TRADE in advance.signed:
+            self._links.driver.tell(PartsChanged())
+
+    def tell_shelf_changed(self, community: bytes) -> None:
+        """Hear that as a relay we have something new for a community."""
+        self._links.driver.tell(ShelfChanged(community))
+
+    def tell_relays_changed(self) -> None:
+        """Hear that the community has named other relays."""
+        self._links.driver.tell(RelaysChanged())
 
     async def add_address(self, text: str, community: bytes | None) -> None:
         """Dial an address from now on, and follow who answers there; with `community`, only that one.

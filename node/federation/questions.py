@@ -6,13 +6,25 @@ Each raises `SessionError` with the code of what happened: no session, no answer
     content = await questions.get_blob(community, digest, bytes_max=1_048_576)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 
 from node.federation.driver import Driver
 from protocol.errors import SessionError
-from protocol.exchange.frames import Blob, BlobGet, Sealed, SealedAck, SealedGet, SealedObject, SealedPut
-from protocol.limits import BLOB_PART_BYTES_MAX, SEALED_BYTES_MAX, SEALED_OBJECTS_MAX
+from protocol.exchange.frames import (
+    Blob,
+    BlobGet,
+    Receipt,
+    RelayGet,
+    RelayTaken,
+    Request,
+    Sealed,
+    SealedAck,
+    SealedGet,
+    SealedObject,
+    SealedPut,
+)
+from protocol.limits import BLOB_PART_BYTES_MAX, RELAY_PAGE_MAX, SEALED_BYTES_MAX, SEALED_OBJECTS_MAX
 
 
 class Questions:
@@ -33,17 +45,34 @@ class Questions:
 
     async def get_sealed(self, community: bytes, commitments: Sequence[bytes]) -> tuple[SealedObject, ...]:
         """Return those of the sealed objects that the peer holds and lets us have."""
+        return await self._get_each(community, commitments, lambda asked: SealedGet(0, asked))
+
+    async def _get_each(
+        self, peer: bytes, commitments: Sequence[bytes], question: Callable[[tuple[bytes, ...]], Request]
+    ) -> tuple[SealedObject, ...]:
         found: list[SealedObject] = []
         wanted = list(dict.fromkeys(commitments))
         while wanted:
             asked = wanted[:SEALED_OBJECTS_MAX]
-            answer = await self._driver.ask(community, SealedGet(0, tuple(asked)))
+            answer = await self._driver.ask(peer, question(tuple(asked)))
             assert isinstance(answer, Sealed), "requests are answered by their own type"
             came = {item.commitment: item for item in answer.objects if item.commitment in asked}
             found += came.values()
             # what did not fit beside the others is asked again; where nothing came, nothing is held
             wanted = [name for name in wanted if name not in came] if came else wanted[len(asked) :]
         return tuple(found)
+
+    async def get_deliveries(
+        self, relay: bytes, sender: bytes, commitments: Sequence[bytes]
+    ) -> tuple[SealedObject, ...]:
+        """Return those of one sender's deliveries that the relay hands over."""
+        return await self._get_each(relay, commitments, lambda asked: RelayGet(0, sender, asked))
+
+    async def tell_taken(self, peer: bytes, sender: bytes, receipts: Sequence[Receipt]) -> None:
+        """Tell a relay, or the sender itself, what we have of the sender's."""
+        for start in range(0, len(receipts), RELAY_PAGE_MAX):
+            page = tuple(receipts[start : start + RELAY_PAGE_MAX])
+            await self._driver.ask(peer, RelayTaken(0, sender, page))
 
     async def get_blob(self, community: bytes, digest: bytes, *, bytes_max: int) -> bytes:
         """Return the file with this SHA-256, at most `bytes_max` bytes of it, or raise."""

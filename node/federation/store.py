@@ -12,6 +12,7 @@ from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
+from protocol.exchange.relay import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import StatementJudged, StatementsLoaded
 from protocol.log.origin import Origin
@@ -85,6 +86,9 @@ class FederationStore(Protocol):
 
     async def judge_statement(self, peer: bytes, text: bytes) -> StatementJudged:
         """Judge a statement that `peer` brought with what is known here, and keep it, synced, if it holds."""
+
+    async def do_relay_work(self, work: RelayWork) -> RelayEvent | None:
+        """Do what the machine of the relays wants done, and return what it is to hear of it."""
 
     async def report(self, finding: Finding) -> None:
         """Keep the evidence of a fork, a damaged copy, or an own lane that we do not know, and act on it."""

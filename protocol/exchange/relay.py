@@ -75,9 +75,10 @@ class PartsLoaded:
 
 @dataclass(frozen=True, slots=True)
 class ListNoted:
-    """The store has taken in `NoteListed` of this relay."""
+    """The store has taken in `NoteListed` of this relay; so many of its receipts show nothing."""
 
     relay: bytes
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,11 @@ class WorkFailed:
     """The store could not do this just now."""
 
     work: "RelayWork"
+
+
+@dataclass(frozen=True, slots=True)
+class RelaysChanged:
+    """The community has named other relays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +190,7 @@ class Relays:
             PeerOpened,
             PeerClosed,
             WishesChanged,
+            RelaysChanged,
             RelaysLoaded,
             PartsLoaded,
             ListNoted,
@@ -230,7 +237,7 @@ class Relays:
         self._relays.pop(event.peer, None)
         return self._look()
 
-    def _wishes_changed(self, _event: WishesChanged, _now_ms: int) -> list[Any]:
+    def _wishes_changed(self, _event: WishesChanged | RelaysChanged, _now_ms: int) -> list[Any]:
         return [LoadRelays()] if self._open else []
 
     def _relays_loaded(self, event: RelaysLoaded, now_ms: int) -> list[Any]:
@@ -304,10 +311,11 @@ class Relays:
         if relay is None or relay.state is not RelayState.NOTING:
             return []
         relay.state, relay.after = RelayState.CURRENT, relay.through
+        blames = [Blame(event.relay, "receipt_refused")] if event.refused else []
         if relay.is_to_list:
-            return self._list(event.relay)
+            return [*blames, *self._list(event.relay)]
         relay.pages = 0
-        return []
+        return blames
 
     def _work_failed(self, event: WorkFailed, _now_ms: int) -> list[Any]:
         """A full disk does not empty itself at once: the next poll tries again."""
@@ -391,6 +399,7 @@ class Relays:
         PeerAnswered: _answered,
         FrameReceived: _frame_received,
         WishesChanged: _wishes_changed,
+        RelaysChanged: _wishes_changed,
         RelaysLoaded: _relays_loaded,
         PartsLoaded: _parts_loaded,
         ListNoted: _list_noted,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 2
+VERSION = 3
 
 metadata = sa.MetaData()
 
@@ -224,3 +224,45 @@ orders_of_people = sa.Table(  # which orders of the community were placed by who
     sa.Column("noted_ms", Integer, nullable=False),
 )
 sa.Index("orders_of_people_by_time", orders_of_people.c.person_id, orders_of_people.c.noted_ms)
+
+relay_recipients = sa.Table(  # for whom this node is a relay
+    "relay_recipients",
+    metadata,
+    sa.Column("community", Bytes, primary_key=True),
+    sa.Column("is_admitted", sa.SmallInteger, nullable=False),  # by name, whoever is followed besides
+    sa.Column("senders", Bytes, nullable=False),  # canonical array of communities
+    sa.Column("renewed_ms", Integer, nullable=False),
+)
+
+relay_deliveries = sa.Table(  # what waits at this relay, and receipts that wait for their senders
+    "relay_deliveries",
+    metadata,
+    sa.Column("delivery_number", RowNumber, primary_key=True),  # never given twice
+    sa.Column("recipient", Bytes, nullable=False),
+    sa.Column("sender", Bytes, nullable=False),
+    sa.Column("commitment", Bytes, nullable=False),
+    sa.Column("ciphertext_bytes", Integer, nullable=False),
+    sa.Column("expires_ms", Integer, nullable=False),
+    sa.Column("receipt", Bytes),
+    sa.Column("wrapped", Bytes),
+    sa.Column("ciphertext", Bytes),
+    sa.UniqueConstraint("recipient", "sender", "commitment", name="relay_deliveries_once"),
+    sqlite_autoincrement=True,
+)
+sa.Index("relay_deliveries_by_sender", relay_deliveries.c.sender)
+sa.Index("relay_deliveries_by_end", relay_deliveries.c.expires_ms)
+
+sent_parts = sa.Table(  # sealed objects of our own orders on their way to the sellers
+    "sent_parts",
+    metadata,
+    sa.Column("commitment", Bytes, primary_key=True),
+    sa.Column("recipient", Bytes, nullable=False),
+    sa.Column("order_id", Bytes, nullable=False),
+    sa.Column("state", PlainText, nullable=False),
+    sa.Column("relay", Bytes),
+    sa.Column("until_ms", Integer, nullable=False),
+    sa.Column("puts", Integer, nullable=False),
+    sa.Column("retry_ms", Integer, nullable=False),
+)
+sa.Index("sent_parts_of_order", sent_parts.c.order_id)
+sa.Index("sent_parts_by_state", sent_parts.c.state, sent_parts.c.recipient)

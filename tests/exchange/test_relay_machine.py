@@ -8,7 +8,6 @@ from protocol.exchange.frames import (
     Delivery,
     Frame,
     Heads,
-    HeadsSince,
     Receipt,
     Refused,
     RelayKept,
@@ -259,4 +258,3 @@ def test_answers_out_of_turn_change_nothing() -> None:
     assert side.relays.state_of(R) is RelayState.CURRENT
     side.tell(ListNoted(S)).tell(FrameReceived(R, Heads(99, bytes(16), 0, False, ())))
     assert side.requests(RelayList) == []
-    assert side.requests(HeadsSince)

@@ -17,6 +17,14 @@ from node.writer.lane_writer import Advance
 from protocol.exchange.frames import Answer, Blob, BlobGet, Refused, Request, Sealed, SealedGet, SealedObject
 from protocol.exchange.holding import HeldLane, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
+from protocol.exchange.relay import (
+    LoadParts,
+    LoadRelays,
+    PartsLoaded,
+    RelayEvent,
+    RelaysLoaded,
+    RelayWork,
+)
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementJudged, StatementsLoaded
 from protocol.identity.genesis import make_genesis
@@ -168,6 +176,12 @@ class LoopbackStore:
         if grown:
             self.on_growth()
         return judged  # type: ignore[no-any-return]  # a StatementJudged comes first
+
+    async def do_relay_work(self, work: RelayWork) -> RelayEvent | None:
+        """Nobody here has relays."""
+        if isinstance(work, LoadRelays):
+            return RelaysLoaded((), (), ())
+        return PartsLoaded(()) if isinstance(work, LoadParts) else None
 
     async def report(self, finding: Finding) -> None:
         self.findings.append(finding)
