@@ -7,11 +7,14 @@ Which thread they run on, `node/peering.py` says.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from node.backups import answer_about_backup
 from node.epochs import epoch_chain
 from node.statements import answer_about_statements
 from node.writer.transaction import Transaction
 from protocol.exchange.frames import (
     Answer,
+    BackupGet,
+    BackupState,
     Blob,
     BlobGet,
     Entries,
@@ -137,6 +140,8 @@ def answer_request(read: StateReader, reader: bytes, request: Request) -> Answer
         return _sealed(read, reader, request)
     if isinstance(request, BlobGet):
         return _blob(read, request)
+    if isinstance(request, BackupState | BackupGet):
+        return answer_about_backup(read, reader, request)
     if isinstance(request, StatementsSince | StatementGet):
         return answer_about_statements(read, request)
     return Refused(request.number, "request_refused", type(request).__name__)

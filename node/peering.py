@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from node.backups import RecoveryDesk, keep_backup, load_backup
 from node.core import Node
 from node.epochs import drop_unsealed
 from node.errors import NodeError
@@ -35,12 +36,18 @@ from node.relay_shelf import (
 )
 from node.relaying import do_relay_work, note_receipts
 from node.statements import keep_statement, load_statements
+from node.vault.vault import read_key_box
 from node.writer.transaction import Transaction
 from protocol.encoding import encode
+from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.following import OwnLaneSeen
 from protocol.exchange.frames import (
+    NONCE_BYTES,
     SUMMARY_KEY_BYTES,
     Answer,
+    BackupGive,
+    RecoveryAsk,
+    RecoveryProve,
     Refused,
     RelayDropped,
     RelayGet,
@@ -77,6 +84,7 @@ class NodePeering:
     def __init__(self, node: Node) -> None:
         """Take the node."""
         self._node = node
+        self._recovery = RecoveryDesk(node.community)
 
     async def addresses(self) -> Sequence[KnownAddress]:
         """Return where followed communities were reached before."""
@@ -190,9 +198,21 @@ class NodePeering:
 
     async def answer(self, reader: bytes, request: Request) -> Answer:
         """Answer what a proven community asks, as far as it may know."""
+        node = self._node
         if isinstance(request, RelayRequest):
             return await self._answer_relay(reader, request)
-        return await self._node.read(lambda read: answer_request(read, reader, request))
+        if isinstance(request, BackupGive):
+            return await node.write(lambda transaction: keep_backup(transaction, reader, request))
+        if isinstance(request, RecoveryAsk):
+            return self._recovery.challenge(reader, request, secrets.token_bytes(NONCE_BYTES))
+        if isinstance(request, RecoveryProve):
+            return await node.read(lambda read: self._recovery.answer(read, reader, request))
+        return await node.read(lambda read: answer_request(read, reader, request))
+
+    async def load_backup(self, asked: LoadBackup) -> BackupLoaded:
+        """Note what a peer has acknowledged, and return what of ours it is to be given next."""
+        key_box = read_key_box(self._node.vault.folder)
+        return await self._node.write(lambda transaction: load_backup(transaction, asked, key_box))
 
     async def _answer_relay(self, asker: bytes, request: RelayRequest) -> Answer:
         """Answer as a relay, and tell whom it concerns; only what changes something is the writer's affair."""

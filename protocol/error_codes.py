@@ -202,6 +202,8 @@ _SESSION = {
     "statement_not_held": "The statement is not held here. Ask another peer.",
     "statement_other_digest": "A statement is not the one that was asked for. It is asked of another peer.",
     "statements_unsorted": "A list of statements is not in order. The peer is asked again later.",
+    "backup_not_kept": "This community keeps nothing for the asker. Follow each other first, or ask another peer.",
+    "recovery_refused": "The recovery key was not proven. Check the recovery words and try again.",
     "store_unavailable": "The node cannot read or write its store just now. Try again later.",
     "heads_page_stuck": "A list of heads does not move on. The peer is asked again later.",
     "answer_mismatch": "An answer is not what was asked for. Another peer is asked.",

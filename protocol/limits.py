@@ -122,6 +122,13 @@ PASSED_ON_MAX = 256  # lanes whose news is kept until it is stored, to be passed
 # Rotation and recovery (section 25)
 SUCCESSOR_FINAL_MS = 259_200_000  # 72 hours: then a witnessed note of one sheet stands against a quorum's
 SUCCESSORS_KEPT_MAX = 4  # notes of one kind that are kept of one epoch
+BACKUP_COPIES_MAX = 65_536  # sealed payloads that a node keeps for one other community
+BACKUP_TOTAL_BYTES_MAX = 67_108_864  # of these, together
+BACKUP_GIVEN_MAX = 16  # copies in one frame
+BACKUP_MS = 3_600_000  # how often a peer is offered what it did not keep
+BACKUP_WAIT_MS = 2_000  # so long new sealed payloads gather before they are given on
+RECOVERED_MAX = 4  # communities whose key boxes are given for one recovery key
+CHALLENGES_MAX = 256  # proofs of recovery keys that a node waits for at a time
 
 # Relays (sections 10.5 and 29)
 RELAYS_MAX = 4  # that one community names

@@ -19,6 +19,7 @@ from node.errors import NodeError
 from node.federation.pile import Pile
 from node.federation.store import FederationStore, Finding
 from protocol.errors import SessionError
+from protocol.exchange.backups import BackupGrown, BackupLoaded, Backups, LoadBackup
 from protocol.exchange.exchange import Exchange
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Frame, Refused, Request, SealedAck, SealedPut
@@ -97,7 +98,7 @@ class Driver:
         self.blames: Counter[str] = Counter()
         self._store = store
         self._links = links
-        self._exchange = Exchange(Statements(), Relays())
+        self._exchange = Exchange(Statements(), Relays(), Backups())
         self._loads: Pile[Origin] = Pile()
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
         self._summaries: Pile[SumUpHeads] = Pile()
@@ -106,6 +107,7 @@ class Driver:
         self._signed: Pile[str] = Pile()
         self._statements: Pile[LoadStatements | JudgeStatement] = Pile()
         self._relay_work: Pile[RelayWork] = Pile()
+        self._backups: Pile[LoadBackup] = Pile()
         self._shown: dict[Origin, int] = {}
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._last_token = 0
@@ -126,6 +128,7 @@ class Driver:
             self._tell_signed,
             self._mind_statements,
             self._mind_relays,
+            self._load_backups,
         )
         return [tasks.create_task(loop()) for loop in loops]
 
@@ -149,6 +152,10 @@ class Driver:
     def note_signed(self, lanes: Collection[str]) -> None:
         """Hear that own lanes have new signed heads."""
         self._signed.put(*lanes)
+
+    def note_backup(self) -> None:
+        """Hear that there may be something new for peers to keep."""
+        self.tell(BackupGrown())
 
     def note_evidence(self) -> None:
         """Hear that the store has kept something that may travel."""
@@ -215,6 +222,8 @@ class Driver:
                 self._statements.put(effect)
             case LoadRelays() | LoadParts() | NoteTerms() | NotePut() | NoteListed():
                 self._relay_work.put(effect)
+            case LoadBackup():
+                self._backups.put(effect)
             case ReportFork() | ReportDamage() | OwnLaneSeen():
                 self._findings.put(effect)
 
@@ -307,6 +316,15 @@ class Driver:
                     event = WorkFailed(work)
                 if event is not None:
                     self.tell(event)
+
+    async def _load_backups(self) -> None:
+        while True:
+            for effect in await self._backups.take_all():
+                try:
+                    self.tell(await self._store.load_backup(effect))
+                except (StorageError, NodeError) as error:
+                    log.warning("what peers keep for us was not looked up: %s", error.code)
+                    self.tell(BackupLoaded(effect.peer, is_keeper=False))
 
     async def _tell_signed(self) -> None:
         """Push own heads. After a word in the charter those of all lanes: it may have let somebody in."""

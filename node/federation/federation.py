@@ -158,6 +158,8 @@ class Federation:
         """Hear what the writer has done; signed heads are pushed, and lanes of new epochs asked for."""
         if advance.signed:
             self._links.driver.note_signed(advance.signed)
+        if TRADE in advance.signed or advance.succeeded:
+            self._links.driver.note_backup()  # an order's sealed parts come with a record of ours
         if advance.has_new_evidence:
             self._links.driver.note_evidence()
         for community in advance.succeeded:

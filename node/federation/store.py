@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
@@ -80,6 +81,9 @@ class FederationStore(Protocol):
 
     async def keep_sealed(self, sender: bytes, objects: Sequence[SealedObject]) -> tuple[bytes, ...]:
         """Keep sealed objects for their readers; return the commitments that are held now, synced."""
+
+    async def load_backup(self, asked: LoadBackup) -> BackupLoaded:
+        """Note what a peer has acknowledged of ours, and return what it is to be given next."""
 
     async def load_statements(self, after: int | None) -> StatementsLoaded:
         """Return the digests of all statements held, or the texts that were kept after a number."""

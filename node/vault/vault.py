@@ -106,6 +106,11 @@ def check_format(keys_folder: Path) -> None:
         raise NodeError("vault_newer", f"{keys_folder}: {found[:20]!r}")
 
 
+def read_key_box(folder: Path) -> bytes:
+    """Return the newest key box of a folder's community, as peers are given it."""
+    return _read(folder / KEYS_FOLDER / KEY_BOX_FILE)
+
+
 def add_log_key(folder: Path, epoch: int, seed: bytes) -> None:
     """Put the log key of a later epoch beside the others, synced; the same one again changes nothing.
 

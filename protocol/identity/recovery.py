@@ -47,3 +47,12 @@ def derive_recovery_seeds(entropy: bytes, *, next_epoch: int) -> RecoverySeeds:
 
 def _derive(entropy: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=SEED_BYTES, salt=_SALT, info=purpose).derive(entropy)
+
+
+def recovery_message(*, keeper: bytes, asker: bytes, nonce: bytes) -> bytes:
+    """Return what a recovery key signs to be given the key box of its community (section 25.5).
+
+    `keeper` and `asker` are the two communities of the session, so that nobody can pass the challenge of one
+    peer on as its own and be given the box there.
+    """
+    return b"wildgrass/v1/recovery\n" + keeper + asker + nonce

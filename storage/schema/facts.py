@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 3
+VERSION = 4
 
 metadata = sa.MetaData()
 
@@ -115,6 +115,47 @@ key_wraps = sa.Table(
     sa.Column("commitment", Bytes, primary_key=True),
     sa.Column("reader", Bytes, primary_key=True),
     sa.Column("wrapped", Bytes, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+kept_boxes = sa.Table(  # the encrypted keys of other communities, for the day when they lose theirs
+    "kept_boxes",
+    metadata,
+    sa.Column("community", Bytes, primary_key=True),
+    sa.Column("key_box", Bytes, nullable=False),
+)
+
+box_keys = sa.Table(  # whose recovery keys ask for which box
+    "box_keys",
+    metadata,
+    sa.Column("recovery_key", Bytes, primary_key=True),
+    sa.Column("community", Bytes, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+kept_copies = sa.Table(  # sealed payloads that another community can read, with its wrapped key
+    "kept_copies",
+    metadata,
+    sa.Column("community", Bytes, primary_key=True),
+    sa.Column("commitment", Bytes, primary_key=True),
+    sa.Column("ciphertext", Bytes, nullable=False),
+    sa.Column("wrapped", Bytes, nullable=False),
+)
+
+given_copies = sa.Table(  # which of ours a peer has acknowledged
+    "given_copies",
+    metadata,
+    sa.Column("keeper", Bytes, primary_key=True),
+    sa.Column("commitment", Bytes, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+chosen_successors = sa.Table(  # which of two notes that contradict each other the stewards chose
+    "chosen_successors",
+    metadata,
+    sa.Column("community", Bytes, primary_key=True),
+    sa.Column("epoch", Integer, primary_key=True),
+    sa.Column("note_name", Bytes, nullable=False),
     sqlite_with_rowid=False,
 )
 

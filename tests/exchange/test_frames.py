@@ -11,6 +11,12 @@ from protocol.errors import SessionError
 from protocol.exchange.frames import (
     ANSWERS,
     FRAME_TYPES,
+    Backup,
+    BackupGet,
+    BackupGive,
+    BackupHeld,
+    BackupKept,
+    BackupState,
     Blob,
     BlobGet,
     Bye,
@@ -31,6 +37,11 @@ from protocol.exchange.frames import (
     Proof,
     Prune,
     Receipt,
+    Recovered,
+    Recovery,
+    RecoveryAsk,
+    RecoveryChallenge,
+    RecoveryProve,
     Refused,
     RelayDropped,
     RelayGet,
@@ -104,6 +115,16 @@ ONE_OF_EACH: list[Frame] = [
     RelayTaken(11, b"s" * 32, (Receipt(b"h" * 32, b"p" * 32),)),
     RelayDropped(11),
     RelayNotice(),
+    BackupState(9),
+    BackupHeld(9, b"h" * 32, 5),
+    BackupGive(10, b"box", (OBJECT,)),
+    BackupKept(10, (b"h" * 32,)),
+    BackupGet(11, b"h" * 32),
+    Backup(11, b"box", True, (OBJECT,)),
+    RecoveryAsk(12, b"k" * 32),
+    RecoveryChallenge(12, b"n" * 32),
+    RecoveryProve(13, b"k" * 32, b"s" * 64),
+    Recovery(13, (Recovered(b"genesis", b"box"),)),
     Refused(6, "blob_not_held", ""),
     Ping(7),
     Pong(7),
@@ -120,7 +141,7 @@ def test_every_frame_comes_back_as_it_was_sent(frame: Frame) -> None:
 def test_each_type_of_frame_is_tried_here() -> None:
     """The list above misses no type, and every request has its answer."""
     assert {type(frame) for frame in ONE_OF_EACH} == set(FRAME_TYPES.values())
-    assert len(ANSWERS) == 15
+    assert len(ANSWERS) == 20
 
 
 def test_the_largest_sealed_object_fits_into_a_frame() -> None:

@@ -14,6 +14,7 @@ from node.federation.store import Finding, KnownAddress, Trust
 from node.operations.lifecycle import Listening
 from node.vault import Vault
 from node.writer.lane_writer import Advance
+from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.frames import Answer, Blob, BlobGet, Refused, Request, Sealed, SealedGet, SealedObject
 from protocol.exchange.holding import HeldLane, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
@@ -88,6 +89,7 @@ class LoopbackStore:
         self.blobs: dict[bytes, bytes] = {}
         self.batches: list[int] = []
         self.is_broken = False
+        self.backups_asked: list[LoadBackup] = []
         self.on_growth: Callable[[], None] = lambda: None
         self.genesis_keys: dict[bytes, bytes] = {}
         self._lock = Lock()
@@ -182,6 +184,10 @@ class LoopbackStore:
         if isinstance(work, LoadRelays):
             return RelaysLoaded((), (), ())
         return PartsLoaded(()) if isinstance(work, LoadParts) else None
+
+    async def load_backup(self, asked: LoadBackup) -> BackupLoaded:
+        self.backups_asked.append(asked)
+        return BackupLoaded(asked.peer, is_keeper=False)
 
     async def report(self, finding: Finding) -> None:
         self.findings.append(finding)

@@ -12,6 +12,19 @@ from typing import get_args
 import msgspec
 
 from protocol.errors import SessionError
+from protocol.exchange.frames.backups import (
+    Backup,
+    BackupGet,
+    BackupGive,
+    BackupHeld,
+    BackupKept,
+    BackupState,
+    Recovered,
+    Recovery,
+    RecoveryAsk,
+    RecoveryChallenge,
+    RecoveryProve,
+)
 from protocol.exchange.frames.fields import (
     INSTANCE_BYTES,
     NO_INSTANCE,
@@ -86,6 +99,12 @@ __all__ = [
     "NO_INSTANCE",
     "SUMMARY_KEY_BYTES",
     "Answer",
+    "Backup",
+    "BackupGet",
+    "BackupGive",
+    "BackupHeld",
+    "BackupKept",
+    "BackupState",
     "Blob",
     "BlobGet",
     "Bye",
@@ -114,6 +133,11 @@ __all__ = [
     "Proof",
     "Prune",
     "Receipt",
+    "Recovered",
+    "Recovery",
+    "RecoveryAsk",
+    "RecoveryChallenge",
+    "RecoveryProve",
     "Refused",
     "RelayDropped",
     "RelayGet",
@@ -149,18 +173,20 @@ __all__ = [
     "encode_frame",
 ]
 
+BackupRequest = BackupState | BackupGive | BackupGet | RecoveryAsk | RecoveryProve
+BackupAnswer = BackupHeld | BackupKept | Backup | RecoveryChallenge | Recovery
 RelayRequest = RelayRegister | RelayPut | RelayList | RelayGet | RelayTaken
 RelayAnswer = RelayTerms | RelayKept | RelayListed | RelayDropped
 Request = (
     HeadsSince | HeadsCompare | HeadsBesides
     | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet
     | StatementsSince | StatementGet
-    | RelayRequest
+    | RelayRequest | BackupRequest
 )  # fmt: skip
 Answer = (
     Heads | HeadsSummary | Tiles | Entries | Sealed | SealedAck | Blob
     | StatementDigests | Statement
-    | RelayAnswer
+    | RelayAnswer | BackupAnswer
     | Refused
 )  # fmt: skip
 Push = News | Prune | Graft | StatementNews | RelayNotice
@@ -182,6 +208,11 @@ ANSWERS: dict[type[Request], type[Answer]] = {
     RelayList: RelayListed,
     RelayGet: Sealed,
     RelayTaken: RelayDropped,
+    BackupState: BackupHeld,
+    BackupGive: BackupKept,
+    BackupGet: Backup,
+    RecoveryAsk: RecoveryChallenge,
+    RecoveryProve: Recovery,
 }
 
 _FIXED_ARRAY = range(0x90, 0xA0)
