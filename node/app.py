@@ -48,6 +48,7 @@ from node.pages.founding import Founder, forget_begun, founding_pages, read_begu
 from node.pages.live import LiveUpdates
 from node.pages.routes import build_site
 from node.peering import NodePeering
+from node.recovery.marker import read_marker
 from node.relay_shelf import relay_rule
 from node.vault import Vault, has_vault, open_vault
 from node.version import VERSION
@@ -90,6 +91,8 @@ async def _run(
         stack.enter_context(claim_folder(settings.folder))
         http = listen(settings.listen_http)
         stack.callback(http.socket.close)
+        if read_marker(settings.folder) is not None:
+            raise NodeError("recovery_unfinished", str(settings.folder))
         first_pages, founder = await stack.enter_async_context(AsyncExitStack()), None
         if not has_vault(settings.folder):
             founder = await first_pages.enter_async_context(

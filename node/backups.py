@@ -10,7 +10,7 @@ for whom we follow or vouch for we keep theirs, each within its quota.
 from collections import OrderedDict
 from hashlib import sha256
 
-from node.epochs import epoch_chain
+from node.epochs import epoch_chain, known_genesis
 from node.writer.transaction import Transaction
 from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.frames import (
@@ -78,9 +78,8 @@ def load_backup(transaction: Transaction, asked: LoadBackup, key_box: bytes) -> 
 def keep_backup(transaction: Transaction, owner: bytes, given: BackupGive) -> Answer:
     """Keep what a peer hands over of its own, as far as its quota goes."""
     connection = transaction.connection
-    community = transaction.get("community", (owner,))
-    chain = epoch_chain(transaction, owner)
-    if community is None or chain is None or not _is_kept_for(transaction, owner):
+    genesis, chain = known_genesis(transaction, owner), epoch_chain(transaction, owner)
+    if genesis is None or chain is None or not _is_kept_for(transaction, owner):
         return Refused(given.number, "backup_not_kept", "")
     if given.key_box:
         keep_box(connection, owner, given.key_box, chain.newest.recovery.keys)
@@ -88,9 +87,7 @@ def keep_backup(transaction: Transaction, owner: bytes, given: BackupGive) -> An
     count, total = used.copies, used.total_bytes
     kept = []
     for item in given.objects:
-        wrapped = next(
-            (key.wrapped for key in item.keys if key.reader == community.genesis.sealing_key), None
-        )
+        wrapped = next((key.wrapped for key in item.keys if key.reader == genesis.sealing_key), None)
         if wrapped is None or not item.ciphertext:
             continue
         known = copy_size(connection, owner, item.commitment)
@@ -108,10 +105,10 @@ def answer_about_backup(read: StateReader, owner: bytes, request: BackupState | 
     if isinstance(request, BackupState):
         held = kept_for(read.connection, owner)
         return BackupHeld(request.number, sha256(box).digest() if box else b"", held.copies)
-    community = read.get("community", (owner,))
-    found = copies_after(read.connection, owner, request.after, BACKUP_GIVEN_MAX + 1) if community else []
+    genesis = known_genesis(read, owner)
+    found = copies_after(read.connection, owner, request.after, BACKUP_GIVEN_MAX + 1) if genesis else []
     copies = _fitting(found[:BACKUP_GIVEN_MAX])
-    objects = _objects(copies, community.genesis.sealing_key) if community else ()
+    objects = _objects(copies, genesis.sealing_key) if genesis else ()
     return Backup(request.number, box, len(copies) < len(found), objects)
 
 

@@ -100,6 +100,21 @@ SENTENCES: Mapping[str, str] = {
     "one.",
     "words_refused": "These are not the words of an emergency kit. Check each word, their number and their "
     "order.",
+    # recovery
+    "recovering": "The community is being brought back; nothing is written meanwhile. Wait until it is done.",
+    "recovery_unfinished": "A recovery on this folder was not finished. Run wildgrass recover again; it goes on where "
+    "it was.",
+    "recovery_of_another": "This folder is being recovered for another community. Use another folder.",
+    "recovery_forked": "The peers show two histories of this community that contradict each other. Nothing was "
+    "signed; settle with the other holders of recovery sheets which one goes on.",
+    "recovery_stuck": "The peers do not hand over all that they show. Try again, or name other peers.",
+    "peers_few": "Too few peers were named. Name at least two, so that they can be compared.",
+    "peers_unreachable": "Not enough of these peers answer. Check their addresses, or name others.",
+    "key_box_missing": "None of these peers keeps the keys of a community with these words. Check the words, or name "
+    "peers that this community followed.",
+    "words_of_several": "These words belong to several communities. Recover from peers that know only one of them.",
+    "words_of_another": "These words may not open the next epoch of this community. Use the sheet that was printed "
+    "last, or collect signatures of the other recovery sheets.",
     # a running node
     "node_not_running": "No node is running on this folder. Start it with wildgrass up.",
     "node_running": "A node is already running on this folder. Use it, or stop it first.",

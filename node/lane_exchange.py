@@ -68,9 +68,12 @@ SEALED_ORDERS_MAX = 1_024
 
 
 def hold_lanes(
-    read: StateReader, own: bytes, origins: Iterable[Origin]
+    read: StateReader, own: bytes, origins: Iterable[Origin], *, is_recovering: bool = False
 ) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
-    """Return what is held of the lanes that are to be followed, and which of `origins` are not."""
+    """Return what is held of the lanes that are to be followed, and which of `origins` are not.
+
+    Whoever `is_recovering` writes nothing, and fetches its own lanes like another's.
+    """
     held, unwanted = [], []
     chains: dict[bytes, EpochChain | None] = {}
     for origin in origins:
@@ -80,7 +83,8 @@ def hold_lanes(
         if chain is None or origin.epoch > chain.epoch:
             unwanted.append(origin)
         else:
-            held.append(_held(read, own, origin, chain))
+            lane = _held(read, own, origin, chain)
+            held.append(replace(lane, is_own=False) if is_recovering else lane)
     return tuple(held), tuple(unwanted)
 
 

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from node.auditing.audits import Audits
 from node.config import Settings
 from node.core import Node
+from node.errors import NodeError
 from node.opened_orders import OpenedOrders
 from node.passwords import Passwords
 from node.session_memory import SessionMemory
@@ -38,10 +39,12 @@ async def opened_node(
     *,
     on_advance: Callable[[Advance], None],
     clock: Callable[[], int] = system_clock,
+    refusal: NodeError | None = None,
 ) -> AsyncIterator[Node]:
     """Open store and guard, found the charter where it is empty, and run the writer until the block ends.
 
-    `on_advance` is called on the writer's thread. Raises `StorageError`; then nothing is left running.
+    `on_advance` is called on the writer's thread; with a `refusal` nothing own is said or signed. Raises
+    `StorageError`; then nothing is left running.
     """
     async with AsyncExitStack() as stack:
         where = settings.database_url or settings.folder
@@ -56,6 +59,7 @@ async def opened_node(
             lease=secrets.token_bytes(LEASE_BYTES),
             clock=guarded_clock,
             on_advance=on_advance,
+            refusal=refusal,
         )
         writer.start()
         stack.callback(writer.stop)

@@ -81,9 +81,10 @@ log = logging.getLogger("wildgrass.peering")
 class NodePeering:
     """What the federation asks of one node."""
 
-    def __init__(self, node: Node) -> None:
-        """Take the node."""
+    def __init__(self, node: Node, *, is_recovering: bool = False) -> None:
+        """Take the node; while it `is_recovering`, its own lanes are fetched like another's."""
         self._node = node
+        self._is_recovering = is_recovering
         self._recovery = RecoveryDesk(node.community)
 
     async def addresses(self) -> Sequence[KnownAddress]:
@@ -164,7 +165,8 @@ class NodePeering:
         self, origins: Collection[Origin]
     ) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
         """Return what is held of the lanes that are to be followed, and which of `origins` are not."""
-        return await self._node.read(lambda read: hold_lanes(read, self._node.community, origins))
+        own, is_recovering = self._node.community, self._is_recovering
+        return await self._node.read(lambda read: hold_lanes(read, own, origins, is_recovering=is_recovering))
 
     async def take_steps(
         self, steps: Sequence[StoreStep], *, peers: Collection[bytes]

@@ -79,6 +79,10 @@ wildgrass = LazyGroup(
         "bundle": ("node.cli.bundle:bundle", _("Copy lanes into a directory or an archive.")),
         "receipt": ("node.cli.receipt:receipt", _("Write the proof of one record as a small file.")),
         "verify": ("node.cli.verify:verify", _("Check a receipt or a checkpoint that was handed over.")),
+        "recover": (
+            "node.cli.recover:recover",
+            _("Bring a community back with its recovery words and two peers."),
+        ),
         "demo": ("node.cli.demo:demo", _("Three communities trade, share the revenue and are audited.")),
         "service": ("node.cli.service:service", _("Print a systemd unit or a container file for this node.")),
     },

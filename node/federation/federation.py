@@ -34,11 +34,14 @@ from protocol.exchange.frames import Grant
 from protocol.exchange.relay import PartsChanged, RelaysChanged, ShelfChanged
 from protocol.exchange.replication_events import WishesChanged
 from protocol.exchange.session import OwnSide, PeerIdentity, bind_direct
-from protocol.lanes.kind import TRADE
+from protocol.lanes.kind import CHARTER, TRADE
 
 if TYPE_CHECKING:
     from node.federation.mdns import Neighbourhood
 
+BACKUP_LANES = frozenset(
+    {CHARTER, TRADE}
+)  # the one says who keeps ours, the other brings sealed parts with it
 STOP_SECONDS = 1.5
 HOLD_SECONDS = 60.0  # a session that stood so long was no failure
 LOOPBACK = "127.0.0.1"
@@ -158,8 +161,8 @@ class Federation:
         """Hear what the writer has done; signed heads are pushed, and lanes of new epochs asked for."""
         if advance.signed:
             self._links.driver.note_signed(advance.signed)
-        if TRADE in advance.signed or advance.succeeded:
-            self._links.driver.note_backup()  # an order's sealed parts come with a record of ours
+        if BACKUP_LANES.intersection(advance.signed) or advance.succeeded:
+            self._links.driver.note_backup()
         if advance.has_new_evidence:
             self._links.driver.note_evidence()
         for community in advance.succeeded:
@@ -195,6 +198,7 @@ class Federation:
             self._links.drop(community, "session_blocked")
         self._links.driver.reconsider(community)
         self._links.driver.tell(WishesChanged())
+        self._links.driver.note_backup()
 
     async def _accept(self, websocket: WebSocketResponse) -> None:
         """Hold what dialled us in a task of ours: a bug there is not aiohttp's to swallow."""

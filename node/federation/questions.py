@@ -6,14 +6,21 @@ Each raises `SessionError` with the code of what happened: no session, no answer
     content = await questions.get_blob(community, digest, bytes_max=1_048_576)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from hashlib import sha256
 
 from node.federation.driver import Driver
 from protocol.errors import SessionError
 from protocol.exchange.frames import (
+    NO_INSTANCE,
+    Backup,
+    BackupGet,
+    BackupHeld,
+    BackupState,
     Blob,
     BlobGet,
+    Heads,
+    HeadsSince,
     Receipt,
     RelayGet,
     RelayTaken,
@@ -23,7 +30,9 @@ from protocol.exchange.frames import (
     SealedGet,
     SealedObject,
     SealedPut,
+    StatedHead,
 )
+from protocol.identity.keys import HASH_BYTES
 from protocol.limits import BLOB_PART_BYTES_MAX, RELAY_PAGE_MAX, SEALED_BYTES_MAX, SEALED_OBJECTS_MAX
 
 
@@ -73,6 +82,35 @@ class Questions:
         for start in range(0, len(receipts), RELAY_PAGE_MAX):
             page = tuple(receipts[start : start + RELAY_PAGE_MAX])
             await self._driver.ask(peer, RelayTaken(0, sender, page))
+
+    async def heads(self, community: bytes) -> tuple[StatedHead, ...]:
+        """Return all heads that a peer shows us, asked from the first on."""
+        heads: list[StatedHead] = []
+        instance, through = NO_INSTANCE, 0
+        while True:
+            answer = await self._driver.ask(community, HeadsSince(0, instance, through))
+            assert isinstance(answer, Heads), "requests are answered by their own type"
+            heads += answer.heads
+            if not answer.has_more or (answer.instance == instance and answer.through <= through):
+                return tuple(heads)
+            instance, through = answer.instance, answer.through
+
+    async def backup_held(self, community: bytes) -> BackupHeld:
+        """Return what a peer keeps for us."""
+        answer = await self._driver.ask(community, BackupState(0))
+        assert isinstance(answer, BackupHeld), "requests are answered by their own type"
+        return answer
+
+    async def get_backup(self, community: bytes) -> AsyncIterator[tuple[SealedObject, ...]]:
+        """Yield the copies that a peer keeps for us, a frame at a time."""
+        after, has_more = bytes(HASH_BYTES), True
+        while has_more:
+            answer = await self._driver.ask(community, BackupGet(0, after))
+            assert isinstance(answer, Backup), "requests are answered by their own type"
+            has_more = answer.has_more and bool(answer.objects) and answer.objects[-1].commitment > after
+            if answer.objects:
+                after = answer.objects[-1].commitment
+                yield answer.objects
 
     async def get_blob(self, community: bytes, digest: bytes, *, bytes_max: int) -> bytes:
         """Return the file with this SHA-256, at most `bytes_max` bytes of it, or raise."""

@@ -63,18 +63,26 @@ def found_community(
         name=dict(name),
         words=words_of_entropy(entropy, words_language),
     )
-    key_box = seal_key_box(
-        keys, key=seeds.key_box, community=community, nonce=secrets.token_bytes(NONCE_BYTES)
-    )
+    key_box = make_key_box(keys, seeds, community)
+    keep_kit(kit)
+    put_keys(folder, keys, genesis_record, key_box)
+    return kit
+
+
+def make_key_box(keys: LiveKeys, seeds: RecoverySeeds, community: bytes) -> bytes:
+    """Return the box in which peers keep the keys (section 4.7)."""
+    return seal_key_box(keys, key=seeds.key_box, community=community, nonce=secrets.token_bytes(NONCE_BYTES))
+
+
+def put_keys(folder: Path, keys: LiveKeys, genesis_record: bytes, key_box: bytes) -> None:
+    """Make the folder of keys, whole or not at all; the caller holds `folder`, which has none yet."""
     files = {
         FORMAT_FILE: FORMAT.encode(),
         GENESIS_FILE: genesis_record,
         KEY_BOX_FILE: key_box,
-        **{key_file(role, 0): key_text(getattr(keys, role)) for role in ROLES},
+        **{key_file(role, keys.epoch): key_text(getattr(keys, role)) for role in ROLES},
     }
-    keep_kit(kit)
     _put_in_place(folder, files)
-    return kit
 
 
 def _genesis_record(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from node.api_token import read_token
 from node.errors import NodeError
-from node.files import check_private, sync_folder, write_private
+from node.files import check_private, write_private
 from protocol.errors import IdentityError, ProtocolError
 from protocol.identity.genesis import Genesis
+from protocol.identity.key_box import LiveKeys
 from protocol.identity.keys import SEED_BYTES, SigningKey, from_base32, to_base32
 from protocol.identity.sealing import ReaderKey
 from protocol.identity.successor import EpochKeys
@@ -112,12 +113,19 @@ def read_key_box(folder: Path) -> bytes:
 
 
 def add_log_key(folder: Path, epoch: int, seed: bytes) -> None:
-    """Put the log key of a later epoch beside the others, synced; the same one again changes nothing.
-
-    One that is there and was never used, of a rotation that was given up, gives way.
-    """
+    """Put the log key of a later epoch beside the others, synced; one of a rotation that was given up gives way."""
     write_private(folder / KEYS_FOLDER / key_file("log", epoch), key_text(seed))
-    sync_folder(folder / KEYS_FOLDER)
+
+
+def read_live_keys(folder: Path, epoch: int) -> LiveKeys:
+    """Return the private halves with the log key of an epoch, to be put into a key box."""
+    keys_folder = folder / KEYS_FOLDER
+    return LiveKeys(epoch=epoch, **{role: _read_seed(keys_folder / key_file(role, epoch)) for role in ROLES})
+
+
+def write_key_box(folder: Path, key_box: bytes) -> None:
+    """Keep a new key box in place of the one before, synced."""
+    write_private(folder / KEYS_FOLDER / KEY_BOX_FILE, key_box)
 
 
 def _read_log_keys(keys_folder: Path) -> dict[int, SigningKey]:

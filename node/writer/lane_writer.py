@@ -71,8 +71,12 @@ class LaneWriter:
         lease: bytes,
         clock: ClockGuard,
         on_advance: Callable[[Advance], None],
+        refusal: NodeError | None = None,
     ) -> None:
-        """Take the open store and guard; `on_advance` is called on the writer's thread."""
+        """Take the open store and guard; `on_advance` is called on the writer's thread.
+
+        With a `refusal` it stores and folds what comes from peers, and says and signs nothing of its own.
+        """
         self._store = store
         self._guard = guard
         self._signer = signer
@@ -89,7 +93,7 @@ class LaneWriter:
         self._unsigned_since: float | None = None
         self._rests_until = 0.0
         self._is_memory_stale = True
-        self._refusal: NodeError | None = None
+        self._refusal = refusal
 
     def start(self) -> None:
         """Check the guard, fold what is stored, and begin. Raises `StorageError`; then nothing runs."""
@@ -172,8 +176,9 @@ class LaneWriter:
         ends = [(job, future) for job, future in jobs if isinstance(job, EpochEnd)]
         ordinary = [(job, future) for job, future in jobs if not isinstance(job, EpochEnd)]
         if ordinary:
-            self._backlog.fold_own()  # a successor note may have had everything folded anew
-            self._check_epoch()
+            if self._refusal is None:
+                self._backlog.fold_own()  # a successor note may have had everything folded anew
+                self._check_epoch()
             self._run_group(ordinary)
         for end, future in ends:
             answer([(future, *self._run_end(end))])

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from protocol.exchange.frames import BackupGive, BackupHeld, BackupKept, BackupState, SealedObject
 from protocol.exchange.machine import AskPeer, PeerAnswered
 from protocol.exchange.replication_events import PeerClosed, PeerOpened, WakeAt, Woken
-from protocol.limits import BACKUP_MS, BACKUP_WAIT_MS
+from protocol.limits import BACKUP_MS, BACKUP_WAIT_MS, POLL_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Backups:
 
     def _told(self, name: bytes, peer: _Peer, event: PeerAnswered, now_ms: int) -> list[Any]:
         if not isinstance(event.answer, BackupHeld):
-            return self._rest(peer, now_ms)
+            return self._rest(peer, now_ms, POLL_MS)
         peer.is_asked, peer.state = True, State.LOADING
         peer.box_hash = event.answer.box_hash
         return [LoadBackup(name, peer.box_hash, event.answer.copies)]
@@ -128,7 +128,7 @@ class Backups:
         given, peer.given = peer.given, None
         assert given is not None, "an answer comes to what was given"
         if not isinstance(event.answer, BackupKept):
-            return self._rest(peer, now_ms)
+            return self._rest(peer, now_ms, POLL_MS)
         if given.key_box:
             peer.box_hash = sha256(given.key_box).digest()
         handed = {item.commitment for item in given.objects}
@@ -148,8 +148,8 @@ class Backups:
         peer.state = State.LOADING
         return [LoadBackup(name, peer.box_hash)]
 
-    def _rest(self, peer: _Peer, now_ms: int) -> list[Any]:
-        peer.state, peer.due_ms = State.RESTING, now_ms + BACKUP_MS
+    def _rest(self, peer: _Peer, now_ms: int, rest_ms: int = BACKUP_MS) -> list[Any]:
+        peer.state, peer.due_ms = State.RESTING, now_ms + rest_ms
         return []
 
     def _wake(self) -> list[Any]:

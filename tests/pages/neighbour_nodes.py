@@ -27,7 +27,7 @@ from node.pages.site import Site
 from node.pages.visit import SESSION_COOKIE
 from node.pages.welcome import welcome_pages
 from node.peering import NodePeering
-from node.vault import found_community, open_vault
+from node.vault import found_community, has_vault, open_vault
 from node.vault.kit import Kit
 from node.writer.clock import system_clock
 from node.writer.lane_writer import Advance
@@ -123,14 +123,15 @@ async def opened_community(
     folder: Path, name: str, *, mdns: bool = False, keep_kit: Callable[[Kit], None] = lambda kit: None
 ) -> AsyncIterator[Community]:
     """Found a community and run its node with federation, the neighbours' pages and the first run's."""
-    found_community(
-        folder,
-        name={"en": name},
-        currency="EUR",
-        words_language="en",
-        now_ms=system_clock(),
-        keep_kit=keep_kit,
-    )
+    if not has_vault(folder):
+        found_community(
+            folder,
+            name={"en": name},
+            currency="EUR",
+            words_language="en",
+            now_ms=system_clock(),
+            keep_kit=keep_kit,
+        )
     flags = {"folder": str(folder), "mdns": str(mdns).lower()}
     settings = read_sources(flags=flags, environment={}).settings()
     vault = open_vault(folder)
