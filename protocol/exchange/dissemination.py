@@ -43,7 +43,9 @@ class Dissemination:
     @property
     def deadline_ms(self) -> int | None:
         """When the first announcement has waited long enough; None where none waits."""
-        return min((due_ms for due_ms, _ in self._held_back.values()), default=None)
+        return next(
+            (due_ms for due_ms, _ in self._held_back.values()), None
+        )  # each waits as long as the others
 
     # Links.
 

@@ -65,7 +65,7 @@ from protocol.exchange.replication_events import (
     WishesChanged,
     Woken,
 )
-from protocol.exchange.requests import Requests
+from protocol.exchange.requests import Deadlines, Requests
 from protocol.limits import (
     FETCHES_MAX,
     LANES_LOADING_MAX,
@@ -128,6 +128,7 @@ class Replication:
         self._places = Places()
         self._keep_ms = 0
         self._adopting: Counter[Origin] = Counter()
+        self._deadlines = Deadlines()
         self._dissemination = Dissemination()
         self._passing: dict[tuple[Origin, int], News] = {}
         self._pushing: dict[Origin, set[bytes]] = {}
@@ -168,7 +169,7 @@ class Replication:
         effects = self._peer_closed(PeerClosed(event.peer), now_ms)
         if not self._peers:
             self._poll_ms = now_ms + POLL_MS
-        self._peers[event.peer] = _Peer(Requests(event.requests_max), now_ms)
+        self._peers[event.peer] = _Peer(Requests(event.requests_max, self._deadlines), now_ms)
         self._dissemination.open(event.peer)
         return [*effects, *self._ask_heads(event.peer, now_ms)]
 
@@ -185,7 +186,7 @@ class Replication:
         effects = [*self._keep_places([event.peer])]
         effects += [
             Reply(owner.token, None, "session_lost")
-            for owner in peer.requests.owners
+            for owner in peer.requests.close()
             if isinstance(owner, _ForNode)
         ]
         for follower in list(self._followers.values()):
@@ -479,16 +480,13 @@ class Replication:
 
     def _wake(self) -> Iterable[Effect]:
         """Ask to be woken where that is earlier than asked for before."""
-        deadlines = [peer.requests.deadline_ms for peer in self._peers.values()]
-        times = [deadline for deadline in deadlines if deadline is not None]
-        if self._peers:
-            times.append(self._poll_ms)
-        if self._dissemination.deadline_ms is not None:
-            times.append(self._dissemination.deadline_ms)
-        if not times or (self._wake_ms is not None and self._wake_ms <= min(times)):
+        polling = self._poll_ms if self._peers else None
+        deadlines = (self._deadlines.earliest_ms, self._dissemination.deadline_ms, polling)
+        earliest = min((time_ms for time_ms in deadlines if time_ms is not None), default=None)
+        if earliest is None or (self._wake_ms is not None and self._wake_ms <= earliest):
             return []
-        self._wake_ms = min(times)
-        return [WakeAt(self._wake_ms)]
+        self._wake_ms = earliest
+        return [WakeAt(earliest)]
 
     _MOVES: ClassVar[Mapping[type[Event], Callable[..., list[Effect]]]] = {
         PlacesLoaded: _places_loaded,

@@ -5,6 +5,7 @@ owner = requests.take(answer)                                             # None
 """
 
 from collections import deque
+from collections.abc import Collection
 from typing import Generic, TypeVar
 
 from msgspec.structs import replace
@@ -16,20 +17,35 @@ from protocol.limits import REQUEST_MS, REQUESTS_MAX, REQUESTS_QUEUED_MAX
 Owner = TypeVar("Owner")
 
 
+class Deadlines:
+    """When the requests of all peers run out of time: the first asked is the first due, since all have as long."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._due: deque[tuple[int, Collection[int], int]] = deque()
+
+    @property
+    def earliest_ms(self) -> int | None:
+        """When the first request that is still open is due, None where none is; answered ones are let go."""
+        while self._due and self._due[0][2] not in self._due[0][1]:
+            self._due.popleft()
+        return self._due[0][0] if self._due else None
+
+    def add(self, deadline_ms: int, still_open: Collection[int], number: int) -> None:
+        """Note one more; `number` is among `still_open` until it is answered."""
+        self._due.append((deadline_ms, still_open, number))
+
+
 class Requests(Generic[Owner]):
     """One peer's open requests, oldest first, and those that wait for a place."""
 
-    def __init__(self, in_flight_max: int) -> None:
-        """Take how many requests the peer allows to wait for answers at a time."""
+    def __init__(self, in_flight_max: int, deadlines: Deadlines) -> None:
+        """Take how many requests the peer allows to wait for answers at a time, and where deadlines are noted."""
         self._in_flight_max = min(in_flight_max, REQUESTS_MAX)
+        self._deadlines = deadlines
         self._open: dict[int, tuple[Owner, type[Request], int]] = {}
         self._queue: deque[tuple[Owner, Request]] = deque()
         self._last_number = 0
-
-    @property
-    def deadline_ms(self) -> int | None:
-        """When the oldest open request runs out of time; None where none is open."""
-        return next((deadline for _, _, deadline in self._open.values()), None)
 
     @property
     def is_full(self) -> bool:
@@ -56,6 +72,13 @@ class Requests(Generic[Owner]):
         del self._open[answer.number]
         return owner
 
+    def close(self) -> list[Owner]:
+        """Give up what is open or waits, because the peer is gone, and return whose it was."""
+        owners = self.owners
+        self._open.clear()
+        self._queue.clear()
+        return owners
+
     def expire(self, now_ms: int) -> list[Owner]:
         """Return whose requests ran out of time; a late answer is not theirs any more."""
         late = [number for number, (_, _, deadline) in self._open.items() if deadline <= now_ms]
@@ -68,5 +91,6 @@ class Requests(Generic[Owner]):
             owner, request = self._queue.popleft()
             self._last_number += 1
             self._open[self._last_number] = (owner, type(request), now_ms + REQUEST_MS)
+            self._deadlines.add(now_ms + REQUEST_MS, self._open, self._last_number)
             sent.append(replace(request, number=self._last_number))
         return sent
