@@ -13,7 +13,8 @@ from node.backups import RecoveryDesk, keep_backup, load_backup
 from node.core import Node
 from node.epochs import drop_unsealed
 from node.errors import NodeError
-from node.federation.store import Finding, KnownAddress, Trust
+from node.federation.store import Finding
+from node.found_communities import known_communities, own_sectors, take_changes
 from node.lane_exchange import (
     answer_request,
     hold_lanes,
@@ -40,6 +41,7 @@ from node.vault.vault import read_key_box
 from node.writer.transaction import Transaction
 from protocol.encoding import encode
 from protocol.exchange.backups import BackupLoaded, LoadBackup
+from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
 from protocol.exchange.following import OwnLaneSeen
 from protocol.exchange.frames import (
     NONCE_BYTES,
@@ -87,18 +89,17 @@ class NodePeering:
         self._is_recovering = is_recovering
         self._recovery = RecoveryDesk(node.community)
 
-    async def addresses(self) -> Sequence[KnownAddress]:
-        """Return where followed communities were reached before."""
+    async def known(self) -> tuple[tuple[Known, ...], bytes]:
+        """Return who is known from before, and the own address record of before."""
+        return await self._node.read(lambda read: known_communities(read.connection, self._node.community))
 
-        def question(read: StateReader) -> list[KnownAddress]:
-            return [
-                KnownAddress(address, peer.community)
-                for peer in all_peers(read.connection)
-                if peer.trust == "followed"
-                for address in peer.addresses
-            ]
+    async def take_changes(self, changes: Sequence[KeepKnown | ForgetKnown]) -> None:
+        """Keep and forget what the search for others found."""
+        await self._node.write(lambda transaction: take_changes(transaction, changes))
 
-        return await self._node.read(question)
+    async def own_sectors(self) -> tuple[str, ...]:
+        """Return the sectors in which the own community sells."""
+        return await self._node.read(lambda read: own_sectors(read, self._node.community))
 
     async def places(self) -> Mapping[bytes, Place]:
         """Return how far the lists of peers were taken in before."""

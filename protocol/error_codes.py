@@ -187,6 +187,7 @@ _SESSION = {
     "session_blocked": "That community does not talk to yours. Ask its stewards.",
     "session_full": "The node has as many sessions as it can hold. Try again later, or through another.",
     "session_stopping": "The node is stopping. It is dialled again later.",
+    "session_finished": "The other node has what it asked for. Nothing is to be done.",
     "requests_too_many": "More requests wait than the peer allows. Wait for answers first.",
     "request_refused": "The peer refuses what it was asked for. Another one is asked.",
     "request_unanswered": "The peer did not answer in time. Another one is asked.",
@@ -213,6 +214,11 @@ _SESSION = {
     "fetch_peer_missing": "No peer is left that gives the lane. It is fetched when one comes back.",
     "fetch_local_damaged": "The stored lane is not what its signed head covers. Restore it from peers.",
     "lane_forked": "Two signed heads of this lane contradict each other. Ask its community what happened.",
+}
+
+_TRUST = {
+    "address_record_malformed": "An address record is not well written. The node that sent it should be updated.",
+    "address_record_forged": "An address record is not signed by its community. Do not trust who sent it.",
 }
 
 _AUDIT = {
@@ -257,5 +263,6 @@ SENTENCES: Mapping[str, str] = {
     **_SEALING,
     **_LOG,
     **_SESSION,
+    **_TRUST,
     **_AUDIT,
 }

@@ -178,3 +178,26 @@ LANES_MERGED_MAX = 64  # lanes of trade that are folded side by side, in order o
 PORTION_BYTES_MAX = 1_048_576  # entries of one lane that an audit holds at a time
 UNKNOWN_KINDS_LISTED_MAX = 64
 ROLES_LISTED_MAX = 64
+
+# Discovery, invites and trust (section 26)
+ADDRESSES_MAX = 8  # ways to one community that its record names
+ADDRESS_RECORD_BYTES_MAX = 4_096
+ADDRESS_RECORD_MS_MAX = 30 * 24 * 3_600_000  # how long a record may hold
+ADDRESS_RECORD_RENEWED_MS = 24 * 3_600_000  # how old one's own is allowed to become
+ADDRESS_RECORD_AHEAD_MS_MAX = 600_000  # by how much a record may be dated ahead of the reader's clock
+SECTORS_TOLD_MAX = 16
+GENESIS_TOLD_BYTES_MAX = 16_384  # a larger genesis is got from its own community only
+ADDRESS_PAGE_MAX = 32  # records in one answer, and communities in one question
+ADDRESS_ASKED_MS = 600_000  # how often a peer is asked for addresses without a reason
+ADDRESS_SEARCHED_MS = 30_000  # how often while a followed community is not reached
+ADDRESS_RECORDS_READ_MAX = 128  # records of one peer that are read within `ADDRESS_WINDOW_MS`
+ADDRESS_QUESTIONS_MAX = 16  # questions of one peer that are answered within `ADDRESS_WINDOW_MS`
+ADDRESS_WINDOW_MS = 60_000
+COMERS_MAX = 512  # communities that proved themselves here and that nobody has chosen
+TOLD_MAX = 1_024  # communities that are known by hearsay alone
+TOLD_BY_ONE_MAX = 64  # of them, those that one peer told
+TOLD_DIALLED_BY_ONE_MAX = 4  # of them, those that are tried, without being wanted, at a time
+TOLD_TRIES_MAX = 3  # times that one of them is tried
+HINTS_MAX = 8  # addresses of one community that it did not sign: seen nearby, reached before, typed
+DIAL_TARGETS_MAX = 1_024
+DIALS_MAX = 32  # connections that are being made or held by dialling without a session yet

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from node.locale import LANGUAGES, language_of
 from protocol.limits import (
+    ADDRESSES_MAX,
     FRAME_BYTES_MAX,
     GRANT_BYTES_BURST,
     GRANT_BYTES_SECOND,
@@ -30,6 +31,7 @@ PORT_MAX = 32_767  # those above belong to outgoing connections
 HTTP_PORT = 8470
 FEDERATION_PORT = 8471
 PEERS_MAX = 64
+DIALS_OUT_ONLY = "none"
 TEXT_CHARACTERS_MAX = 1_000
 
 _ANY_PORT_MAX = 65_535
@@ -133,6 +135,29 @@ def read_peers(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(peer for peer in peers if peer))
 
 
+def read_reached_at(value: Any) -> tuple[str, ...]:
+    """Addresses at which others reach this node: host:port or wss://host; "none" alone: it only dials out."""
+    from protocol.exchange.addresses import parse_address  # most commands need no cryptography
+
+    texts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or len(texts) > ADDRESSES_MAX:
+        raise ValueError(f"give at most {ADDRESSES_MAX} addresses with commas between them")
+    words = [text.strip() if isinstance(text, str) else "" for text in texts]
+    if words == [DIALS_OUT_ONLY]:
+        return (DIALS_OUT_ONLY,)
+    return tuple(dict.fromkeys(parse_address(word).text for word in words if word))
+
+
+def read_region(value: Any) -> str:
+    """A country or a part of one as in ISO 3166, such as CN-33 or DE, or nothing."""
+    from protocol.exchange.addresses import REGION  # as above
+
+    text: str = read_text(value).upper()
+    if text and not REGION.fullmatch(text):
+        raise ValueError("give a code of ISO 3166, such as CN-33 or DE")
+    return text
+
+
 def read_public_url(value: Any) -> str:
     """The address under which the internet reaches the node, without a path, or nothing."""
     text = read_text(value)
@@ -191,6 +216,27 @@ LISTED = (
         read=read_peers,
         default=(),
         summary="Other nodes to connect to: host:port, with commas between them.",
+    ),
+    Key(
+        name="bootstrap",
+        read=read_peers,
+        default=(),
+        summary="Nodes to ask for others while this one knows nobody: host:port, with commas between them.",
+    ),
+    Key(
+        name="reached_at",
+        read=read_reached_at,
+        default=(),
+        summary="Where others reach this node: host:port or wss://host, with commas between them; none: it only "
+        "dials out; without one the addresses of this machine.",
+        in_pages=True,
+    ),
+    Key(
+        name="region",
+        read=read_region,
+        default="",
+        summary="Where the community is, as in ISO 3166: CN-33 or DE; others find it by that.",
+        in_pages=True,
     ),
     Key(
         name="follow_lan",

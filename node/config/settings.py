@@ -33,6 +33,9 @@ class Settings:
     peers: tuple[str, ...]
     follow_lan: Literal["off", "ask", "auto"]
     mdns: bool
+    bootstrap: tuple[str, ...]
+    reached_at: tuple[str, ...]
+    region: str
     public_url: str
     open_to_internet: bool
     relay_for: Literal["followed", "named", "off"]

@@ -18,8 +18,11 @@ from typing import Any, Protocol
 from node.errors import NodeError
 from node.federation.pile import Pile
 from node.federation.store import FederationStore, Finding
+from node.writer.clock import system_clock
 from protocol.errors import SessionError
 from protocol.exchange.backups import BackupGrown, BackupLoaded, Backups, LoadBackup
+from protocol.exchange.discovery import Discovery
+from protocol.exchange.discovery_events import ClockRead, Dial, ForgetKnown, KeepKnown, ReadClock
 from protocol.exchange.exchange import Exchange
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Frame, Refused, Request, SealedAck, SealedPut
@@ -89,21 +92,26 @@ class Links(Protocol):
     def drop(self, peer: bytes, code: str) -> None:
         """End the session with a peer."""
 
+    def dial(self, dial: Dial) -> None:
+        """Connect to an address; `DialEnded` is told when that is over."""
+
 
 class Driver:
     """The machines of a node and the tasks that perform for them."""
 
-    def __init__(self, store: FederationStore, links: Links) -> None:
-        """Take the store and the links; nothing happens before `start`."""
+    def __init__(self, store: FederationStore, links: Links, discovery: Discovery) -> None:
+        """Take the store, the links and the search for others; nothing happens before `start`."""
         self.blames: Counter[str] = Counter()
+        self.discovery = discovery
         self._store = store
         self._links = links
-        self._exchange = Exchange(Statements(), Relays(), Backups())
+        self._exchange = Exchange(discovery, Statements(), Relays(), Backups())
         self._loads: Pile[Origin] = Pile()
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
         self._summaries: Pile[SumUpHeads] = Pile()
         self._places: Pile[KeepPlace] = Pile()
         self._findings: Pile[Finding] = Pile()
+        self._changes: Pile[KeepKnown | ForgetKnown] = Pile()
         self._signed: Pile[str] = Pile()
         self._statements: Pile[LoadStatements | JudgeStatement] = Pile()
         self._relay_work: Pile[RelayWork] = Pile()
@@ -120,6 +128,7 @@ class Driver:
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Begin to perform, and return the tasks, which run until they are cancelled."""
         loops = (
+            self._keep_changes,
             self._load_lanes,
             self._sum_up_heads,
             self._take_steps,
@@ -213,6 +222,12 @@ class Driver:
                 self._perform_reply(effect)
             case WakeAt():
                 self._set_alarm(effect.at_ms)
+            case Dial():
+                self._links.dial(effect)
+            case KeepKnown() | ForgetKnown():
+                self._changes.put(effect)
+            case ReadClock():
+                self.tell(ClockRead(system_clock()))
             case Drop():
                 self._links.drop(effect.peer, effect.code)
             case Blame():
@@ -236,6 +251,15 @@ class Driver:
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm = asyncio.get_running_loop().call_at(at_ms / 1000 + 0.001, self.tell, Woken())
+
+    async def _keep_changes(self) -> None:
+        """What cannot be kept now is found again."""
+        while True:
+            changes = await self._changes.take_all()
+            try:
+                await self._store.take_changes(changes)
+            except (StorageError, NodeError) as error:
+                log.warning("what was found was not kept: %s", error.code)
 
     async def _load_lanes(self) -> None:
         while True:

@@ -8,19 +8,18 @@ async with Federation(store=store, vault=vault, settings=settings, listening=pee
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
-from dataclasses import replace
-from random import SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
 from aiohttp.web import WebSocketResponse
 
-from node.config import Settings
+from node.config import Listen, Settings
+from node.config.keys import DIALS_OUT_ONLY
 from node.errors import NodeError
 from node.federation.certificate import listening_context
-from node.federation.dialer import Address, back_off_seconds, open_connection, parse_address
-from node.federation.links import Dialled, Links
+from node.federation.dialer import open_connection
+from node.federation.links import Links
 from node.federation.listener import Listener
 from node.federation.memory import memory_bytes_max
 from node.federation.neighbour import Neighbour
@@ -28,13 +27,26 @@ from node.federation.questions import Questions
 from node.federation.store import FederationStore
 from node.operations.lifecycle import Listening, lan_addresses, reachable_address
 from node.vault import Vault
+from node.writer.clock import system_clock
 from node.writer.lane_writer import Advance
 from protocol.errors import SessionError
+from protocol.exchange.addresses import Address, parse_address
+from protocol.exchange.discovery import Sighting
+from protocol.exchange.discovery_events import (
+    AddressNamed,
+    Dial,
+    DialEnded,
+    OwnPlaceChanged,
+    SearchBegun,
+    TrustChanged,
+)
 from protocol.exchange.frames import Grant
 from protocol.exchange.relay import PartsChanged, RelaysChanged, ShelfChanged
 from protocol.exchange.replication_events import WishesChanged
 from protocol.exchange.session import OwnSide, PeerIdentity, bind_direct
 from protocol.lanes.kind import CHARTER, TRADE
+from protocol.limits import ADDRESSES_MAX
+from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from node.federation.mdns import Neighbourhood
@@ -43,9 +55,7 @@ BACKUP_LANES = frozenset(
     {CHARTER, TRADE}
 )  # the one says who keeps ours, the other brings sealed parts with it
 STOP_SECONDS = 1.5
-HOLD_SECONDS = 60.0  # a session that stood so long was no failure
 LOOPBACK = "127.0.0.1"
-TARGETS_MAX = 512
 
 log = logging.getLogger("wildgrass.federation")
 
@@ -72,29 +82,32 @@ class Federation:
         self._store = store
         self._settings = settings
         self._binding = bind_direct(vault.transport.public)
-        self._links = Links(own, store, sessions_max=settings.sessions_max)
+        self._links = Links(own, store, sessions_max=settings.sessions_max, on_dial=self._start_dial)
         self.address = reachable_address(listening.bound)
         self._listener = Listener(listening.socket, listening_context(vault.transport_seed), self._accept)
         self._neighbourhood: Neighbourhood | None = None
         self._looking: asyncio.Task[None] | None = None
         if settings.mdns:
             self._neighbourhood = self._make_neighbourhood(vault.community, listening, http)
-        self._targets: dict[Address, Dialled] = {}
+        self._places = _places(settings, listening.bound)
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._chance = SystemRandom()
         self.questions = Questions(self._links.driver)
 
     async def __aenter__(self) -> Self:
         """Listen, dial what is known, and look around; raises `NodeError` for an address in the settings."""
-        targets = await self._known_targets()
+        named = self._named_in_settings()
+        known, own_record = await self._store.known()
         self._client = aiohttp.ClientSession()
         self._tasks = await asyncio.TaskGroup().__aenter__()
         await self._links.driver.load()
         self._running |= set(self._links.driver.start(self._tasks))
         await self._listener.start(self._tasks)
-        for address, dialled in targets.items():
-            self._aim(address, dialled)
+        tell = self._links.driver.tell
+        tell(SearchBegun(known, own_record, system_clock()))
+        await self._tell_place()
+        for address in named:
+            tell(address)
         if self._neighbourhood is not None:
             self._looking = self._spawn("neighbours", self._look_around(self._neighbourhood))
         return self
@@ -157,6 +170,10 @@ class Federation:
         """What sessions, fetches and piles may hold together, whatever peers do (section 30.4)."""
         return memory_bytes_max(self._settings.sessions_max)
 
+    def sightings(self) -> list[Sighting]:
+        """Return everybody that this node knows, as cards show them."""
+        return self._links.driver.discovery.sightings(int(asyncio.get_running_loop().time() * 1000))
+
     def note(self, advance: Advance) -> None:
         """Hear what the writer has done; signed heads are pushed, and lanes of new epochs asked for."""
         if advance.signed:
@@ -171,6 +188,8 @@ class Federation:
             self._links.driver.tell(WishesChanged())
         if TRADE in advance.signed:
             self._links.driver.tell(PartsChanged())
+        if CHARTER in advance.signed and self._tasks is not None:
+            self._spawn("own place", self._tell_place())  # a lane of another sector may have been opened
 
     def tell_shelf_changed(self, community: bytes) -> None:
         """Hear that as a relay we have something new for a community."""
@@ -186,7 +205,7 @@ class Federation:
         Raises `NodeError` where the address is not well written.
         """
         address = _address(text, "request_field_refused")
-        self._aim(address, Dialled(address.text, community, is_wanted=True))
+        self._links.driver.tell(AddressNamed(address, "added", community, is_wanted=True))
         present = self._links.open_link(community)
         if present is not None and present.admitted is not None and community is not None:
             await self._store.met(community, present.admitted.genesis, address=address.text, is_wanted=True)
@@ -194,7 +213,9 @@ class Federation:
 
     async def trust_changed(self, community: bytes) -> None:
         """Act on a community that is followed, not followed any more, or blocked from now on."""
-        if await self._store.trust_of(community) == "blocked":
+        trust = await self._store.trust_of(community)
+        self._links.driver.tell(TrustChanged(community, trust))
+        if trust == "blocked":
             self._links.drop(community, "session_blocked")
         self._links.driver.reconsider(community)
         self._links.driver.tell(WishesChanged())
@@ -214,55 +235,43 @@ class Federation:
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _known_targets(self) -> dict[Address, Dialled]:
-        """Where peers were reached before, and what the settings name, which has the last word."""
-        targets: dict[Address, Dialled] = {}
-        for known in await self._store.addresses():
-            targets[_address(known.address, "setting_refused")] = Dialled(known.address, known.community)
-        for text in self._settings.peers:
-            targets[_address(text, "setting_refused")] = Dialled(text, is_wanted=True)
-        return targets
+    def _named_in_settings(self) -> list[AddressNamed]:
+        """The addresses in the settings, or `NodeError` for one that is none."""
+        settings = self._settings
+        return [
+            *(
+                AddressNamed(_address(text, "setting_refused"), "added", is_wanted=True)
+                for text in settings.peers
+            ),
+            *(AddressNamed(_address(text, "setting_refused"), "bootstrap") for text in settings.bootstrap),
+        ]
 
-    def _aim(self, address: Address, dialled: Dialled) -> None:
-        """Dial an address from now on; one that is dialled already learns what is new about it."""
-        is_new = address not in self._targets
-        self._targets[address] = dialled
-        if is_new:
-            self._spawn(f"dial {address.text}", self._dial(address))
-
-    async def _dial(self, address: Address) -> None:
-        failures = 0
-        while True:
-            await self._wait_while_connected(self._targets[address].expected)
-            started = asyncio.get_running_loop().time()
-            code = await self._dial_once(address)
-            if code == "session_self":
-                log.warning("%s is this node itself", address.text)
-                return
-            has_held = asyncio.get_running_loop().time() - started > HOLD_SECONDS
-            failures = 0 if has_held else failures + 1
-            await asyncio.sleep(back_off_seconds(failures, self._chance))
-
-    async def _wait_while_connected(self, community: bytes | None) -> None:
-        while (link := self._links.open_link(community)) is not None:
-            await link.ended.wait()
-
-    async def _dial_once(self, address: Address) -> str:
-        """Connect, hold the session to its end, and return why it ended."""
-        dialled = self._targets[address]
+    async def _tell_place(self) -> None:
+        """Say where we are; what cannot be looked up now is said with the next word in the charter."""
         try:
-            async with open_connection(self._client, address) as connection:
+            sectors = await self._store.own_sectors()
+        except (StorageError, NodeError) as error:
+            log.warning("the own sectors were not looked up: %s", error.code)
+            return
+        self._links.driver.tell(OwnPlaceChanged(self._places, self._settings.region, sectors))
+
+    def _start_dial(self, dial: Dial) -> None:
+        self._spawn(f"dial {dial.address.text}", self._dial(dial))
+
+    async def _dial(self, dial: Dial) -> None:
+        """Connect, hold the session to its end, and tell how it ended."""
+        started = asyncio.get_running_loop().time()
+        code = "session_lost"
+        try:
+            async with open_connection(self._client, dial.address) as connection:
                 link = await self._links.hold(
-                    connection.websocket, "dialer", connection.binding, dialled=dialled
+                    connection.websocket, "dialer", connection.binding, dialled=dial
                 )
+            code = link.end.code if link is not None and link.end is not None else "session_full"
         except (OSError, TimeoutError, aiohttp.ClientError, SessionError) as error:
-            log.debug("%s does not answer: %s", address.text, error)
-            return "session_lost"
-        if link is None or link.end is None:
-            return "session_full"
-        if link.admitted is not None and dialled.expected is None:
-            self._targets[address] = replace(dialled, expected=link.admitted.identity.community)
-        return link.end.code
+            log.debug("%s does not answer: %s", dial.address.text, error)
+        stood_ms = int((asyncio.get_running_loop().time() - started) * 1000)
+        self._links.driver.tell(DialEnded(dial.dial, code, stood_ms))
 
     async def _look_around(self, neighbourhood: "Neighbourhood") -> None:
         await neighbourhood.start()
@@ -282,11 +291,18 @@ class Federation:
             return
         address = Address("direct", neighbour.host, neighbour.port)
         is_wanted = self._settings.follow_lan == "auto"
-        known = self._targets.get(address)
-        if known is None and len(self._targets) >= TARGETS_MAX:
-            return  # whoever shouts under many names is not dialled under all of them
-        if known is None or not known.is_wanted:
-            self._aim(address, Dialled(address.text, neighbour.community, is_wanted=is_wanted))
+        self._links.driver.tell(AddressNamed(address, "nearby", neighbour.community, is_wanted=is_wanted))
+
+
+def _places(settings: Settings, bound: Listen) -> tuple[Address, ...]:
+    """Where others reach this node: as the settings say, else the addresses of this machine."""
+    if settings.reached_at == (DIALS_OUT_ONLY,):
+        return ()
+    if settings.reached_at:
+        return tuple(map(parse_address, settings.reached_at))
+    is_everywhere = bound.host in ("0.0.0.0", "::")  # noqa: S104  compared, not bound
+    hosts = (lan_addresses() or [LOOPBACK]) if is_everywhere else [bound.host]
+    return tuple(Address("direct", host, bound.port) for host in hosts[:ADDRESSES_MAX])
 
 
 def _address(text: str, code: str) -> Address:

@@ -3,22 +3,26 @@
 Knows communities and connections; what is in their frames is the driver's affair.
 
     links = Links(own, store)
-    link = await links.hold(websocket, "dialer", binding, dialled=Dialled("192.0.2.7:8471", is_wanted=True))
+    link = await links.hold(websocket, "dialer", binding, dialled=dial)
 """
 
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import SystemRandom
 from statistics import median_low
 
 from node.errors import NodeError
 from node.federation.driver import Driver
 from node.federation.link import Link, WebSocket, remote_address
-from node.federation.store import FederationStore, Trust
+from node.federation.store import FederationStore
 from node.writer.clock import system_clock
+from protocol.exchange.dialling import Chance
+from protocol.exchange.discovery import Discovery
+from protocol.exchange.discovery_events import Dial, PeerMet, Trust
 from protocol.exchange.frames import NONCE_BYTES, Answer, Bye, Frame, Request, encode_frame
 from protocol.exchange.identify import identify
 from protocol.exchange.rates import Meter, Meters, Ranges, range_of
@@ -39,28 +43,28 @@ log = logging.getLogger("wildgrass.federation")
 
 
 @dataclass(frozen=True, slots=True)
-class Dialled:
-    """What was dialled, whom we expect there, and whether a steward named it."""
-
-    address: str
-    expected: bytes | None = None
-    is_wanted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class _Known:
     """What is known of a link before its other end has proven anything."""
 
     address: str
-    dialled: Dialled | None
+    dialled: Dial | None
 
 
 class Links:
     """The table of links, and the driver that speaks through them."""
 
-    def __init__(self, own: OwnSide, store: FederationStore, *, sessions_max: int = SESSIONS_MAX) -> None:
-        """Take who we are and what we grant, the store, and how many sessions may stand."""
-        self.driver = Driver(store, self)
+    def __init__(
+        self,
+        own: OwnSide,
+        store: FederationStore,
+        *,
+        sessions_max: int = SESSIONS_MAX,
+        chance: Chance | None = None,
+        on_dial: Callable[[Dial], None] = lambda _dial: None,
+    ) -> None:
+        """Take who we are and what we grant, the store, how many sessions may stand, chance, and who dials."""
+        self.driver = Driver(store, self, Discovery(own, chance or SystemRandom()))
+        self.dial = on_dial
         self._own = own
         self._sessions_max = sessions_max
         self._ranges = Ranges(lambda now_ms: Meters(own.grant, now_ms, share=RANGE_SHARE))
@@ -82,7 +86,7 @@ class Links:
         return self._open.get(community) if community else None
 
     async def hold(
-        self, websocket: WebSocket, role: Role, binding: Binding, *, dialled: Dialled | None = None
+        self, websocket: WebSocket, role: Role, binding: Binding, *, dialled: Dial | None = None
     ) -> Link | None:
         """Carry a connection to its end and return its link; None where there was no room for it."""
         address = remote_address(websocket)
@@ -114,13 +118,15 @@ class Links:
         """Take in a peer that has proven itself: of two sessions with one community, one goes on."""
         community, dialled = admit.identity.community, self._all[link].dialled
         is_wanted = dialled is not None and dialled.is_wanted
-        address = dialled.address if dialled else None
+        address = dialled.address.text if dialled else None
         try:
             trust = await self._store.met(community, admit.genesis, address=address, is_wanted=is_wanted)
         except (StorageError, NodeError) as error:
             log.warning("nobody can be let in: %s", error.code)
             link.close("store_unavailable")
             return
+        dial = dialled.dial if dialled else None
+        self.driver.tell(PeerMet(community, admit.genesis, trust, dial))
         if trust == "blocked":
             link.close("session_blocked")
             return

@@ -5,10 +5,10 @@ Every call is one question or one durable act, made off the event loop. A store 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from protocol.exchange.backups import BackupLoaded, LoadBackup
+from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
@@ -18,23 +18,20 @@ from protocol.exchange.replication_events import LaneAdvanced, LaneStored, Steps
 from protocol.exchange.statements import StatementJudged, StatementsLoaded
 from protocol.log.origin import Origin
 
-Trust = Literal["blocked", "followed", "found"]
 Finding = ReportFork | ReportDamage | OwnLaneSeen
-
-
-@dataclass(frozen=True, slots=True)
-class KnownAddress:
-    """Where a community was reached before; only that one is accepted there."""
-
-    address: str
-    community: bytes
 
 
 class FederationStore(Protocol):
     """The narrow door between the federation and what the node keeps."""
 
-    async def addresses(self) -> Sequence[KnownAddress]:
-        """Return where to dial from the start, besides what the settings name."""
+    async def known(self) -> tuple[tuple[Known, ...], bytes]:
+        """Return who is known from before, and the own address record of before (empty: none)."""
+
+    async def take_changes(self, changes: Sequence[KeepKnown | ForgetKnown]) -> None:
+        """Keep and forget what the search for others found, in the order given."""
+
+    async def own_sectors(self) -> tuple[str, ...]:
+        """Return the sectors in which the own community sells."""
 
     async def places(self) -> Mapping[bytes, Place]:
         """Return how far the lists of peers were taken in before this start."""

@@ -12,9 +12,10 @@ import aiohttp
 from aiohttp import WSMsgType
 
 from node.errors import NodeError
-from node.federation.dialer import Address, Connection, open_connection, parse_address
+from node.federation.dialer import Connection, open_connection
 from node.writer.clock import system_clock
 from protocol.errors import SessionError
+from protocol.exchange.addresses import Address, parse_address
 from protocol.exchange.frames import (
     NONCE_BYTES,
     Answer,

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import TYPE_CHECKING
 
-from node.federation.dialer import back_off_seconds
-from node.federation.federation import HOLD_SECONDS
+from protocol.exchange.dialling import HELD_MS, back_off_ms
 from protocol.exchange.frames import NONCE_BYTES, Frame, encode_frame
 from protocol.exchange.identify import identify
 from protocol.exchange.replication_events import FrameReceived, PeerClosed, PeerOpened, WishesChanged
@@ -206,7 +205,7 @@ class Links:
             self._note_clock(community, None)
             self._node.tell(PeerClosed(community))
         if link.target is not None:
-            has_held = self._node.machine_ms - link.opened_ms > HOLD_SECONDS * 1000
+            has_held = self._node.machine_ms - link.opened_ms >= HELD_MS
             link.target.failures = 0 if has_held else link.target.failures + 1
             self._try_later(link.target)
         for target in self._targets:
@@ -243,7 +242,7 @@ class Links:
 
     def _try_later(self, target: Target) -> None:
         target.is_busy = True
-        wait_ms = int(back_off_seconds(target.failures, self._node.random) * 1000)
+        wait_ms = back_off_ms(target.failures, self._node.random)
         self._node.later(wait_ms, lambda: self._dial(target))
 
     def _is_newcomer_kept(self, newcomer: Link, present: Link, community: bytes) -> bool:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 4
+VERSION = 5
 
 metadata = sa.MetaData()
 
@@ -307,3 +307,47 @@ sent_parts = sa.Table(  # sealed objects of our own orders on their way to the s
 )
 sa.Index("sent_parts_of_order", sent_parts.c.order_id)
 sa.Index("sent_parts_by_state", sent_parts.c.state, sent_parts.c.recipient)
+address_book = sa.Table(  # who was found, how, and what it has signed of where it is; trust stands in `peers`
+    "address_book",
+    metadata,
+    sa.Column("community", Bytes, primary_key=True),
+    sa.Column("found", PlainText, nullable=False),
+    sa.Column("told_by", Bytes),
+    sa.Column("found_ms", Integer, nullable=False),
+    sa.Column("genesis", Bytes, nullable=False),
+    sa.Column("record", Bytes, nullable=False),  # empty until there is one
+    sa.Column("rule_number", Integer),  # the rule by which it is followed
+)
+
+follow_rules = sa.Table(
+    "follow_rules",
+    metadata,
+    sa.Column("rule_number", RowNumber, primary_key=True),
+    sa.Column("effect", PlainText, nullable=False),
+    sa.Column("community", Bytes),
+    sa.Column("sector", PlainText, nullable=False),
+    sa.Column("region", PlainText, nullable=False),
+    sa.Column("made_ms", Integer, nullable=False),
+)
+
+invites = sa.Table(  # of ours; the secret is nowhere, only the public key that it makes
+    "invites",
+    metadata,
+    sa.Column("invite_key", Bytes, primary_key=True),
+    sa.Column("label", PlainText, nullable=False),
+    sa.Column("made_ms", Integer, nullable=False),
+    sa.Column("expires_ms", Integer, nullable=False),
+    sa.Column("revoked_ms", Integer),
+    sa.Column("used_ms", Integer),
+    sa.Column("used_by", Bytes),
+)
+
+redemptions = sa.Table(  # invites of others that this community has accepted
+    "redemptions",
+    metadata,
+    sa.Column("inviter", Bytes, primary_key=True),
+    sa.Column("secret", Bytes, nullable=False),  # empty once it has been used or refused
+    sa.Column("expires_ms", Integer, nullable=False),
+    sa.Column("accepted_ms", Integer, nullable=False),
+    sa.Column("outcome", PlainText, nullable=False),  # waiting, done, or the code of a refusal
+)

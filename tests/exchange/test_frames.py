@@ -11,6 +11,9 @@ from protocol.errors import SessionError
 from protocol.exchange.frames import (
     ANSWERS,
     FRAME_TYPES,
+    Addresses,
+    AddressesGet,
+    AddressTold,
     Backup,
     BackupGet,
     BackupGive,
@@ -31,7 +34,13 @@ from protocol.exchange.frames import (
     HeadsSince,
     HeadsSummary,
     Hello,
+    InviteRedeem,
+    InviteRedeemed,
     News,
+    PairCancel,
+    PairCommit,
+    PairConfirm,
+    PairReveal,
     Ping,
     Pong,
     Proof,
@@ -58,6 +67,7 @@ from protocol.exchange.frames import (
     SealedGet,
     SealedObject,
     SealedPut,
+    SignedAddress,
     StatedCosignature,
     StatedHead,
     Statement,
@@ -125,6 +135,15 @@ ONE_OF_EACH: list[Frame] = [
     RecoveryChallenge(12, b"n" * 32),
     RecoveryProve(13, b"k" * 32, b"s" * 64),
     Recovery(13, (Recovered(b"genesis", b"box"),)),
+    AddressesGet(9, (b"c" * 32,), 16),
+    Addresses(9, (SignedAddress(b"record", b"genesis"),)),
+    AddressTold(SignedAddress(b"record", b"genesis")),
+    InviteRedeem(10, b"k" * 32, b"s" * 64),
+    InviteRedeemed(10),
+    PairCommit(b"h" * 32),
+    PairReveal(b"n" * 32),
+    PairConfirm(),
+    PairCancel("pairing_cancelled"),
     Refused(6, "blob_not_held", ""),
     Ping(7),
     Pong(7),
@@ -141,7 +160,7 @@ def test_every_frame_comes_back_as_it_was_sent(frame: Frame) -> None:
 def test_each_type_of_frame_is_tried_here() -> None:
     """The list above misses no type, and every request has its answer."""
     assert {type(frame) for frame in ONE_OF_EACH} == set(FRAME_TYPES.values())
-    assert len(ANSWERS) == 20
+    assert len(ANSWERS) == 22
 
 
 def test_the_largest_sealed_object_fits_into_a_frame() -> None:

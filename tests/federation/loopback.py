@@ -10,11 +10,12 @@ from typing import Any, Self
 
 from node.config import Listen, read_sources
 from node.federation import Federation
-from node.federation.store import Finding, KnownAddress, Trust
+from node.federation.store import Finding
 from node.operations.lifecycle import Listening
 from node.vault import Vault
 from node.writer.lane_writer import Advance
 from protocol.exchange.backups import BackupLoaded, LoadBackup
+from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
 from protocol.exchange.frames import Answer, Blob, BlobGet, Refused, Request, Sealed, SealedGet, SealedObject
 from protocol.exchange.holding import HeldLane, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
@@ -81,7 +82,10 @@ class LoopbackStore:
             vault.community, vault.log_keys[0], {vault.community: vault.log_keys[0].public}
         )
         self.trusts: dict[bytes, Trust] = {}
-        self.addresses_known: list[KnownAddress] = []
+        self.known_before: list[Known] = []
+        self.own_record = b""
+        self.kept: dict[bytes, Known] = {}
+        self.sectors: tuple[str, ...] = ()
         self.met_at: list[str | None] = []
         self.findings: list[Finding] = []
         self.clock_offsets: list[int] = []
@@ -94,8 +98,20 @@ class LoopbackStore:
         self.genesis_keys: dict[bytes, bytes] = {}
         self._lock = Lock()
 
-    async def addresses(self) -> Sequence[KnownAddress]:
-        return self.addresses_known
+    async def known(self) -> tuple[tuple[Known, ...], bytes]:
+        return tuple(self.known_before), self.own_record
+
+    async def take_changes(self, changes: Sequence[KeepKnown | ForgetKnown]) -> None:
+        self._check()
+        for change in changes:
+            if isinstance(change, KeepKnown):
+                self.kept[change.known.community] = change.known
+            else:
+                self.kept.pop(change.community, None)
+        _beat()
+
+    async def own_sectors(self) -> tuple[str, ...]:
+        return self.sectors
 
     async def places(self) -> Mapping[bytes, Place]:
         return self.memory.places

@@ -10,12 +10,13 @@ from aiohttp import web
 
 from node.errors import NodeError
 from node.federation.certificate import dialing_context, listening_context
-from node.federation.dialer import Address, open_connection, parse_address
+from node.federation.dialer import open_connection
 from node.federation.link import FEDERATION_PATH
-from node.federation.links import Dialled, Links
+from node.federation.links import Links
 from node.federation.listener import Listener, make_handler
-from node.federation.store import KnownAddress
 from protocol.errors import SessionError
+from protocol.exchange.addresses import Address, parse_address
+from protocol.exchange.discovery_events import Dial, Known
 from protocol.exchange.frames import (
     Bye,
     Frame,
@@ -104,8 +105,10 @@ async def test_a_node_that_comes_back_is_dialled_again() -> None:
             a.append(entries(10))
             await until(lambda: b.holds(a.lane()) == entries(10))
         await until(lambda: not b.federation.connected())
-        async with LoopbackNode("a", port=port) as a:
-            a.append(entries(12))
+        back = LoopbackNode("a", port=port)
+        back.store = a.store
+        async with back:
+            back.append(entries(2, 10))
             await until(lambda: b.holds(a.lane()) == entries(12))
             assert b.store.met_at == [a.address] * 2
 
@@ -114,11 +117,13 @@ async def test_a_node_that_dials_itself_gives_it_up() -> None:
     """One's own address among the peers is noticed by the first greeting, and not dialled again."""
     port = free_port()
     async with LoopbackNode("a", f"127.0.0.1:{port}", port=port) as a:
+        await until(lambda: bool(a.store.kept))
         dialling = [task for task in asyncio.all_tasks() if task.get_name() == f"dial {a.address}"]
         await asyncio.wait(dialling, timeout=10)
         assert [task.done() for task in dialling] == [True]
         assert a.federation.connected() == frozenset()
         assert a.store.met_at == []
+        assert [task for task in asyncio.all_tasks() if task.get_name() == f"dial {a.address}"] == []
 
 
 async def test_another_community_at_a_known_address_is_refused() -> None:
@@ -132,7 +137,7 @@ async def test_another_community_at_a_known_address_is_refused() -> None:
 async def dial_once(word: str, address: str, *, expected: bytes | None = None) -> str:
     """Dial an address once as the community of that word, and return the code with which it ended."""
     links = Links(own_side(word), LoopbackStore(make_vault(word)))
-    dialled = Dialled(address, expected)
+    dialled = Dial(1, parse_address(address), expected, is_wanted=False)
     async with (
         aiohttp.ClientSession() as client,
         open_connection(client, parse_address(address)) as connection,
@@ -352,7 +357,9 @@ async def test_peers_that_were_reached_before_are_dialled_at_the_start() -> None
     async with LoopbackNode("a") as a:
         a.append(entries(4))
         b = LoopbackNode("b")
-        b.store.addresses_known = [KnownAddress(a.address, a.community)]
+        b.store.known_before = [
+            Known(a.community, "added", 0, trust="followed", hints=(parse_address(a.address),))
+        ]
         b.store.trusts[a.community] = "followed"
         async with b:
             await until(lambda: b.holds(a.lane()) == entries(4))

@@ -12,6 +12,7 @@ from tests.golden.log_vectors import log_vectors
 from tests.golden.plain import file_text
 from tests.golden.record_vectors import record_vectors
 from tests.golden.session_vectors import session_vectors
+from tests.golden.trust_vectors import trust_vectors
 
 README = "README.md"
 GROUPS = (
@@ -22,6 +23,7 @@ GROUPS = (
     amount_vectors,
     fold_vectors,
     session_vectors,
+    trust_vectors,
 )
 
 

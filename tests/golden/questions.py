@@ -16,6 +16,7 @@ from protocol.amounts.quantity import line_total_minor
 from protocol.amounts.rounding import divide_half_even, largest_remainder
 from protocol.amounts.split import Allocation, Policy, TaxTotal, difference, policy_id, split
 from protocol.encoding import decode, encode
+from protocol.exchange.addresses import parse_address_record, verify_address_record
 from protocol.exchange.session import Binding, transcript
 from protocol.identity.genesis import verify_genesis
 from protocol.identity.keys import from_base32, is_signature_valid, to_base32
@@ -339,8 +340,24 @@ def _shares(allocations: tuple[Allocation, ...]) -> list[list[Any]]:
     return [[share.role, share.beneficiary, share.amount_minor] for share in allocations]
 
 
+def _read_address_record(case: Case) -> Any:
+    """26.1: what a community says of where it is."""
+    raw = bytes.fromhex(case["hex"])
+    record = parse_address_record(raw)
+    verify_address_record(raw, record, bytes.fromhex(case["transport_key"]))
+    return {
+        "community": to_base32(record.community),
+        "time_ms": record.time_ms,
+        "expires_ms": record.expires_ms,
+        "addresses": [address.text for address in record.addresses],
+        "region": record.region,
+        "sectors": list(record.sectors),
+    }
+
+
 QUESTIONS: Mapping[str, Callable[[Case], Any]] = {
     "decode": _decode,
+    "read_address_record": _read_address_record,
     "read_record": _read_record,
     "root": _root,
     "verify_inclusion": _verify_inclusion,

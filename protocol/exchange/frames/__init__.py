@@ -89,6 +89,21 @@ from protocol.exchange.frames.statements import (
     StatementNews,
     StatementsSince,
 )
+from protocol.exchange.frames.trust import (
+    Addresses,
+    AddressesGet,
+    AddressTold,
+    InviteRedeem,
+    InviteRedeemed,
+    PairCancel,
+    PairCommit,
+    PairConfirm,
+    PairReveal,
+    SignedAddress,
+    TrustAnswer,
+    TrustPush,
+    TrustRequest,
+)
 from protocol.limits import FRAME_BYTES_MAX
 
 __all__ = [
@@ -98,6 +113,9 @@ __all__ = [
     "NONCE_BYTES",
     "NO_INSTANCE",
     "SUMMARY_KEY_BYTES",
+    "AddressTold",
+    "Addresses",
+    "AddressesGet",
     "Answer",
     "Backup",
     "BackupGet",
@@ -124,10 +142,16 @@ __all__ = [
     "HeadsSummary",
     "Hello",
     "Instance",
+    "InviteRedeem",
+    "InviteRedeemed",
     "Key",
     "News",
     "Nonce",
     "Packed",
+    "PairCancel",
+    "PairCommit",
+    "PairConfirm",
+    "PairReveal",
     "Ping",
     "Pong",
     "Proof",
@@ -157,6 +181,7 @@ __all__ = [
     "SealedObject",
     "SealedPut",
     "Signature",
+    "SignedAddress",
     "Size",
     "StatedCosignature",
     "StatedHead",
@@ -182,14 +207,21 @@ Request = (
     | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet
     | StatementsSince | StatementGet
     | RelayRequest | BackupRequest
+    | RelayRequest
+    | TrustRequest
 )  # fmt: skip
 Answer = (
     Heads | HeadsSummary | Tiles | Entries | Sealed | SealedAck | Blob
     | StatementDigests | Statement
     | RelayAnswer | BackupAnswer
+    | RelayAnswer
+    | TrustAnswer
     | Refused
 )  # fmt: skip
-Push = News | Prune | Graft | StatementNews | RelayNotice
+Push = (
+    News | Prune | Graft | StatementNews | RelayNotice
+    | TrustPush
+)  # fmt: skip
 Frame = Hello | Proof | Request | Answer | Push | Ping | Pong | Bye
 
 ANSWERS: dict[type[Request], type[Answer]] = {
@@ -213,6 +245,8 @@ ANSWERS: dict[type[Request], type[Answer]] = {
     BackupGet: Backup,
     RecoveryAsk: RecoveryChallenge,
     RecoveryProve: Recovery,
+    AddressesGet: Addresses,
+    InviteRedeem: InviteRedeemed,
 }
 
 _FIXED_ARRAY = range(0x90, 0xA0)

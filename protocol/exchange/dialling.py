@@ -1,0 +1,190 @@
+"""Whom to dial next, where, and how long to wait after a failure (PROTOCOL.md section 26.3).
+
+A target is a community with the addresses at which it may be, or one address at which nobody is known yet.
+The addresses of a target are tried in turn; when all have failed it is left in peace, longer each time.
+
+    dialling.aim(community, [address], now_ms)
+    for dial in dialling.due(open_peers, now_ms): ...
+    dialling.ended(dial.dial, "session_lost", stood_ms, now_ms)
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocol.exchange.addresses import Address
+from protocol.exchange.discovery_events import Dial
+from protocol.limits import DIAL_TARGETS_MAX, DIALS_MAX
+
+BACK_OFF_FIRST_MS = 500
+BACK_OFF_MS_MAX = 300_000
+HELD_MS = 60_000  # a session that stood so long was no failure
+
+Key = bytes | Address
+
+
+class Chance(Protocol):
+    """Where randomness comes in; `random.Random` and `random.SystemRandom` are such."""
+
+    def random(self) -> float:
+        """Return a number from 0 up to 1."""
+
+    def sample(self, population: Sequence[bytes], k: int) -> list[bytes]:
+        """Return `k` different ones."""
+
+    def choice(self, seq: Sequence[bytes]) -> bytes:
+        """Return one of them."""
+
+
+def back_off_ms(failures: int, chance: Chance) -> int:
+    """Return how long to wait after so many failures in a row: twice as long each time, with a third of jitter."""
+    longest = min(BACK_OFF_FIRST_MS * 2 ** min(failures, 30), BACK_OFF_MS_MAX)
+    return int(longest * (2 + chance.random()) / 3)
+
+
+@dataclass(slots=True)
+class Target:
+    """One that is dialled. `tries` is how often it is still tried, None: for ever."""
+
+    addresses: tuple[Address, ...] = ()
+    is_wanted: bool = False
+    tries: int | None = None
+    turn: int = 0
+    failures: int = 0
+    due_ms: int = 0
+    dial: int | None = None
+
+    @property
+    def address(self) -> Address:
+        """The one whose turn it is."""
+        return self.addresses[self.turn % len(self.addresses)]
+
+
+class Dialling:
+    """The targets of one node."""
+
+    def __init__(self, chance: Chance) -> None:
+        """Start without targets."""
+        self._chance = chance
+        self._targets: dict[Key, Target] = {}
+        self._dials: dict[int, Key] = {}
+        self._connecting: set[int] = set()
+        self._own: set[Address] = set()
+        self._last_dial = 0
+
+    def target(self, key: Key) -> Target | None:
+        """Return what is dialled for a community or address, or None."""
+        return self._targets.get(key)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """All targets."""
+        return tuple(self._targets)
+
+    def aim(
+        self,
+        key: Key,
+        addresses: Sequence[Address],
+        now_ms: int,
+        *,
+        is_wanted: bool = False,
+        tries: int | None = None,
+    ) -> None:
+        """Dial from now on, at once where the addresses are news; without addresses, no more."""
+        usable = tuple(address for address in dict.fromkeys(addresses) if address not in self._own)
+        target = self._targets.get(key)
+        if not usable:
+            self.drop(key)
+            return
+        if target is None:
+            if len(self._targets) >= DIAL_TARGETS_MAX:
+                return
+            target = self._targets[key] = Target(due_ms=now_ms)
+        elif target.addresses != usable:
+            target.turn = target.failures = 0
+            target.due_ms = now_ms
+        target.addresses, target.tries = usable, tries
+        target.is_wanted |= is_wanted
+
+    def drop(self, key: Key) -> None:
+        """Dial no more; how a dial that is under way ends does not matter."""
+        self._targets.pop(key, None)
+
+    def due(self, open_peers: Collection[bytes], now_ms: int) -> list[Dial]:
+        """Return the dials to be made now; who is connected is not dialled."""
+        dials: list[Dial] = []
+        for key, target in self._targets.items():
+            if len(self._connecting) >= DIALS_MAX:
+                break
+            if target.dial is not None or target.due_ms > now_ms or key in open_peers:
+                continue
+            self._last_dial += 1
+            target.dial = self._last_dial
+            self._dials[self._last_dial] = key
+            self._connecting.add(self._last_dial)
+            expected = key if isinstance(key, bytes) else None
+            dials.append(Dial(self._last_dial, target.address, expected, target.is_wanted))
+        return dials
+
+    def next_ms(self, open_peers: Collection[bytes]) -> int | None:
+        """Return when the next target is due, None where nobody is waited for."""
+        if len(self._connecting) >= DIALS_MAX:
+            return None  # how one of those ends is told
+        return min(
+            (
+                target.due_ms
+                for key, target in self._targets.items()
+                if target.dial is None and key not in open_peers
+            ),
+            default=None,
+        )
+
+    def reached(self, dial: int, community: bytes) -> Key | None:
+        """Hear who answered a dial, and return for whom it was; what had no name has that one from now on."""
+        self._connecting.discard(dial)
+        key = self._dials.get(dial)
+        target = self._targets.get(key) if key is not None else None
+        if key is None or target is None:
+            return None
+        target.is_wanted = False  # it is followed by now; should a steward end that, dialling is no new wish
+        if key != community:
+            known = self._targets.pop(community, None)
+            del self._targets[key]
+            self._targets[community] = target
+            self._dials[dial] = community
+            if known is not None:
+                target.addresses = tuple(dict.fromkeys((*target.addresses, *known.addresses)))
+        return key
+
+    def ended(self, dial: int, code: str, stood_ms: int, now_ms: int) -> None:
+        """Hear how a dial ended, and leave its target in peace for a while."""
+        self._connecting.discard(dial)
+        key = self._dials.pop(dial, None)
+        target = self._targets.get(key) if key is not None else None
+        if key is None or target is None or target.dial != dial:
+            return
+        target.dial = None
+        if code == "session_self":
+            self._own.add(target.address)
+            self.aim(key, target.addresses, now_ms, tries=target.tries)
+            return
+        if stood_ms >= HELD_MS:
+            target.failures = target.turn = 0
+        else:
+            self._failed(key, target)
+        target.due_ms = now_ms + back_off_ms(target.failures, self._chance)
+
+    def parted(self, community: bytes, now_ms: int) -> None:
+        """Hear that a session is over, whoever dialled it."""
+        target = self._targets.get(community)
+        if target is not None and target.dial is None:
+            target.due_ms = max(target.due_ms, now_ms + back_off_ms(0, self._chance))
+
+    def _failed(self, key: Key, target: Target) -> None:
+        target.turn += 1
+        if target.turn % len(target.addresses) == 0:
+            target.failures += 1
+        if target.tries is not None:
+            target.tries -= 1
+            if target.tries <= 0:
+                del self._targets[key]
