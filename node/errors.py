@@ -60,6 +60,7 @@ SENTENCES: Mapping[str, str] = {
     "record_not_here": "The record cites one that has not arrived yet. Try again when the node has caught up.",
     "sector_unknown": "There is no such sector. Choose one of the nine.",
     "not_ours": "This belongs to another community. Only that one can change it.",
+    "relays_full": "A community names at most four relays. Leave one of them out first.",
     "community_unknown": "This node does not follow that community. Add it as a peer first.",
     "listing_unavailable": "The listing is not offered any more. Choose another one.",
     "listing_changed": "Somebody changed this listing while you were editing it. Look at both versions, and save "

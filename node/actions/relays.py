@@ -3,6 +3,7 @@
 A relay sees who sends how much to whom, and when; it can open nothing. To be one costs room on the disk.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -89,6 +90,16 @@ async def name_relays(node: Node, request: RelaysDraft) -> Said:
     return answer
 
 
+async def add_relay(node: Node, request: PeerName) -> Said:
+    """Name one more relay, behind those that we have."""
+    return await _rename(node, request, lambda relays, relay: [*relays, relay])
+
+
+async def drop_relay(node: Node, request: PeerName) -> Said:
+    """Name one relay less."""
+    return await _rename(node, request, lambda relays, relay: [other for other in relays if other != relay])
+
+
 async def admit_recipient(node: Node, request: PeerName) -> RelaysAnswer:
     """Be a relay for a community, whether we follow it or not."""
     return await _admit(node, request, is_let_in=True)
@@ -123,6 +134,17 @@ async def show_relays(node: Node, request: RelaysQuery) -> RelaysAnswer:
         )
 
     return await node.look(question)
+
+
+async def _rename(
+    node: Node, request: PeerName, renamed: Callable[[Sequence[bytes], bytes], list[bytes]]
+) -> Said:
+    named = await node.read(lambda read: read.get("relays", (node.community,)))
+    relays = renamed(named.relays if named else (), hash_of(request.community))
+    texts = [to_base32(relay) for relay in dict.fromkeys(relays)]
+    if len(texts) > RELAYS_MAX:
+        raise NodeError("relays_full")
+    return await name_relays(node, RelaysDraft(relays=texts))
 
 
 async def _admit(node: Node, request: PeerName, *, is_let_in: bool) -> RelaysAnswer:

@@ -8,6 +8,7 @@ from node.actions.shapes import Answer, Request
 from node.core import Node
 from node.version import VERSION
 from node.writer.clock import system_clock
+from protocol.exchange.frames import RelayTerms
 from protocol.fields import Title
 from protocol.identity.keys import to_base32
 from protocol.limits import LANES_MAX
@@ -54,6 +55,8 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     `unsigned` counts own records that no signed head covers yet: nobody else sees them before. `store_bytes` is
     the database with its journal, `disk_free_bytes` the room beside it, absent where that is another machine's.
     `last_sync_ms` is when a followed community was last heard, `connected` how many are connected now.
+    `dialled_ms` is when another node last dialled this one: absent, it may be that it can only dial out. Of the
+    `relays` that we have named so many are `relays_keeping` sealed parts for us.
     `federation_bytes_max` is the memory that peers can make the federation hold, whatever they do.
     """
 
@@ -74,6 +77,9 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     connected: int
     vouched_by: list[VoucherAnswer]
     federation_bytes_max: int
+    relays: int
+    relays_keeping: int
+    dialled_ms: int | None = None
     disk_free_bytes: int | None = None
     last_sync_ms: int | None = None
 
@@ -89,6 +95,8 @@ async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
             if seller == node.community:
                 orders[status] = count
         heads = HeadStore(read.connection).heads()
+        named = read.get("relays", (node.community,))
+        relays = named.relays if named else ()
         followed = [peer for peer in all_peers(read.connection) if peer.trust == "followed"]
         return StatusAnswer(
             community=to_base32(node.community),
@@ -108,6 +116,9 @@ async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
             connected=len(connected.intersection(peer.community for peer in followed)),
             federation_bytes_max=node.federation.memory_bytes_max if node.federation else 0,
             vouched_by=_vouched_by(read, node.community),
+            relays=len(relays),
+            relays_keeping=sum(isinstance(node.deliveries.terms.get(relay), RelayTerms) for relay in relays),
+            dialled_ms=node.federation.dialled_ms if node.federation else None,
             disk_free_bytes=_disk_free_bytes(node.store),
             last_sync_ms=max((peer.last_seen_ms for peer in followed if peer.last_seen_ms), default=None),
         )

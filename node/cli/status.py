@@ -49,6 +49,7 @@ def _lines(running: "RunningNode", node: dict[str, Any]) -> list[str]:
     known += [("awaited", _("Postings awaited")), ("void", _("Records without effect"))]
     known += [("version", _("Version"))]
     rows = [[label, str(node[name])] for name, label in known if name in node]
+    rows.append([_("Reached by others"), _reached(node)])
     return [
         f"{in_words(running.name)}  {running.url}",
         _("The node reads and writes.")
@@ -66,6 +67,17 @@ def _lines(running: "RunningNode", node: dict[str, Any]) -> list[str]:
         ),
         "",
     ]
+
+
+def _reached(node: dict[str, Any]) -> str:
+    """Whether the node only dials out, and whether that matters."""
+    if node.get("dialled_ms") is not None:
+        return _("by dialling")
+    if node.get("relays_keeping"):
+        return _("by its own dialling out alone; sealed parts wait at its relays, nothing is amiss")
+    if node.get("relays"):
+        return _("by its own dialling out alone; its relays keep nothing for it yet: wildgrass relay list")
+    return _("by its own dialling out alone so far; if it stays so, name a relay: wildgrass relay name")
 
 
 def _warnings(answer: dict[str, Any]) -> list[str]:

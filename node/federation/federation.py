@@ -147,6 +147,11 @@ class Federation:
         return self._neighbourhood.neighbours if self._neighbourhood else ()
 
     @property
+    def dialled_ms(self) -> int | None:
+        """When another node last dialled this one; None: not since it started, so perhaps none can."""
+        return self._links.dialled_ms
+
+    @property
     def looks_around(self) -> bool:
         """Whether the settings let this node look for neighbours on the local network."""
         return self._neighbourhood is not None

@@ -75,6 +75,7 @@ class Links:
         self._all: dict[Link, _Known] = {}
         self._open: dict[bytes, Link] = {}
         self._clock_offsets: dict[bytes, int] = {}
+        self.dialled_ms: int | None = None
 
     @property
     def communities(self) -> frozenset[bytes]:
@@ -221,6 +222,8 @@ class Links:
 
     def _open_session(self, link: Link, admit: Admit, present: Link | None, trust: Trust) -> None:
         community = admit.identity.community
+        if link.role == "listener":
+            self.dialled_ms = system_clock()
         link.measure(self._make_meter(link, trust))
         self._strangers.discard(community) if trust == "followed" else self._strangers.add(community)
         if present is not None:

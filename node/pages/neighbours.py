@@ -24,6 +24,15 @@ from node.actions.peers import (
     unfollow_peer,
     vouch_peer,
 )
+from node.actions.relays import (
+    OwnRelay,
+    RecipientAnswer,
+    RelaysAnswer,
+    RelaysQuery,
+    add_relay,
+    drop_relay,
+    show_relays,
+)
 from node.actions.status import StatusQuery, show_status
 from node.core import Node
 from node.errors import NodeError, report
@@ -43,7 +52,7 @@ _ID_CHARACTERS_SHOWN = 8
 CardState = Literal["in_step", "catching_up", "away", "silent", "found", "heard", "blocked"]
 _ORDER: tuple[CardState, ...] = ("in_step", "catching_up", "away", "silent", "found", "heard", "blocked")
 _DONE_ALREADY = ("peer_vouched_already", "peer_not_vouched")
-_SAID = ("followed", "unfollowed", "vouched", "dismissed", "blocked", "added")
+_SAID = ("followed", "unfollowed", "vouched", "dismissed", "blocked", "added", "relay", "unrelay")
 
 Deed = Callable[[Node, PeerName], Awaitable[object]]
 _DEEDS: dict[str, tuple[Deed, str]] = {
@@ -51,12 +60,17 @@ _DEEDS: dict[str, tuple[Deed, str]] = {
     "vouch": (vouch_peer, "vouched"),
     "dismiss": (dismiss_peer, "dismissed"),
     "block": (block_peer, "blocked"),
+    "relay": (add_relay, "relay"),
+    "unrelay": (drop_relay, "unrelay"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One community as the page shows it; `name` is what its node says, or that it has said nothing yet."""
+    """One community as the page shows it; `name` is what its node says, or that it has said nothing yet.
+
+    `relay` is there where it is one of ours, `kept` where this node is one for it.
+    """
 
     community: str
     name: str
@@ -66,6 +80,8 @@ class Card:
     peer: PeerAnswer | None
     addresses: tuple[str, ...]
     audit: AuditAnswer | None
+    relay: OwnRelay | None = None
+    kept: RecipientAnswer | None = None
 
 
 async def show_neighbours(asked: Asked) -> Page:
@@ -131,7 +147,8 @@ async def _page(asked: Asked, form: Form, faults: dict[str, str]) -> Page:
     is_steward, is_member = visit.may("steward"), visit.may("member")
     found = await list_peers(asked.node, PeersQuery())
     audits = (await list_audits(asked.node, AuditsQuery())).audits if is_steward else []
-    cards = _cards(found, audits, visit.language)
+    relays = await show_relays(asked.node, RelaysQuery()) if is_steward else None
+    cards = _cards(found, audits, relays, visit.language)
     if not is_member:
         cards = [card for card in cards if card.is_named and card.state != "blocked"]
     said = asked.query("said")
@@ -155,7 +172,11 @@ async def _page(asked: Asked, form: Form, faults: dict[str, str]) -> Page:
     return Page("neighbours.html", values, status=422 if faults else 200)
 
 
-def _cards(found: PeersAnswer, audits: Sequence[AuditAnswer], language: str) -> list[Card]:
+def _cards(
+    found: PeersAnswer, audits: Sequence[AuditAnswer], relays: RelaysAnswer | None, language: str
+) -> list[Card]:
+    relay_of = {relay.community: relay for relay in relays.relays} if relays else {}
+    kept_for = {known.community: known for known in relays.recipients} if relays else {}
     audit_of = {audit.community: audit for audit in audits}
     heard_at: dict[str, NeighbourAnswer] = {near.community: near for near in found.neighbours}
     known = {peer.community: peer for peer in found.peers}
@@ -173,6 +194,8 @@ def _cards(found: PeersAnswer, audits: Sequence[AuditAnswer], language: str) -> 
                 peer=peer,
                 addresses=tuple(dict.fromkeys([*addresses, *([heard.address] if heard else [])])),
                 audit=audit_of.get(community),
+                relay=relay_of.get(community),
+                kept=kept_for.get(community),
             )
         )
     return sorted(cards, key=lambda card: (_ORDER.index(card.state), card.name.casefold(), card.community))

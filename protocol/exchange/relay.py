@@ -264,7 +264,7 @@ class Relays:
         if peer in self._holding:
             self._relays.setdefault(peer, _Relay())
             return self._list(peer)
-        return []
+        return []  # nothing of ours is there
 
     # The list of a relay.
 
@@ -291,6 +291,8 @@ class Relays:
     def _register_answered(self, event: PeerAnswered, relay: _Relay) -> list[Any]:
         relay.state = RelayState.CURRENT
         terms = event.answer if isinstance(event.answer, RelayTerms) else None
+        if terms is None:
+            relay.registered_ms = None  # asked again with the next poll
         code = event.answer.code if isinstance(event.answer, Refused) else event.code
         return [NoteTerms(event.peer, terms, code), *self._list(event.peer)]
 
@@ -385,7 +387,7 @@ class Relays:
             return []
         effects = [*self._poll_later(now_ms), LoadRelays()]
         for peer, relay in list(self._relays.items()):
-            is_due = relay.registered_ms is not None and now_ms - relay.registered_ms >= RENEW_MS
+            is_due = relay.registered_ms is None or now_ms - relay.registered_ms >= RENEW_MS
             effects += self._begin(peer, now_ms) if is_due else self._list(peer)
         return [*effects, *self._look()]
 

@@ -176,6 +176,7 @@ def test_a_refused_registration_is_told_and_what_waits_is_asked_for_all_the_same
     side = Side().open(R).load(own=[R]).answer(RelayRegister, Refused(0, "relay_not_admitted", ""))
     assert side.wants(NoteTerms) == [NoteTerms(R, None, "relay_not_admitted")]
     assert len(side.requests(RelayList)) == 1
+    assert len(side.pass_ms(RELAY_POLL_MS).requests(RelayRegister)) == 1
 
 
 def test_a_registration_is_renewed_daily_and_when_the_senders_change() -> None:

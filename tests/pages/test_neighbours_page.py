@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from node.actions.peers import PeerAnswer, PeerName, PeersQuery, block_peer, list_peers
+from node.actions.relays import admit_recipient
 from node.actions.shops import ShopDraft, publish_shop
 from node.errors import NodeError
 from node.pages.neighbours import state_of
@@ -206,3 +207,33 @@ def test_each_state_of_a_card_follows_from_what_is_known() -> None:
     assert state_of(peer("followed", last_seen_ms=1)) == "away"
     assert state_of(peer("followed", is_connected=True, unfolded=1)) == "catching_up"
     assert state_of(peer("followed", is_connected=True)) == "in_step"
+
+
+async def test_a_node_that_only_dials_out_is_told_so_and_names_its_relay(
+    spring: Community, brook: Community
+) -> None:
+    """Brook dials Spring and nobody dials Brook: its page says what that means, before and after a relay keeps."""
+    steward, keeper = await brook.browser("steward"), await spring.browser("steward")
+    await steward.post("/neighbours", address=spring.address)
+    await _met(brook, spring)
+    page = await steward.get("/neighbours")
+    assert "Dials out only" in page.words
+    assert "until it names a relay" in page.words
+    assert "Other nodes dial this one" in (await keeper.get("/neighbours")).words
+
+    async def keeps(word: str) -> bool:
+        return word in (await steward.get("/neighbours")).words
+
+    named = await steward.post(f"/neighbours/{spring.id}/relay")
+    assert named.location == f"/neighbours?said=relay#c-{spring.id}"
+    await brook.until(lambda: keeps("it keeps nothing for us"))
+    assert "ask their stewards to follow" in (await steward.get("/neighbours")).words
+    await keeper.post(f"/neighbours/{brook.id}/follow")
+    await admit_recipient(spring.node, PeerName(community=brook.id))
+    brook.node.federation_service.tell_relays_changed()
+    await steward.post(f"/neighbours/{spring.id}/unrelay")
+    assert "Our relay" not in (await steward.get("/neighbours")).words
+    await steward.post(f"/neighbours/{spring.id}/relay")
+    await brook.until(lambda: keeps("it keeps sealed parts of orders for us for 14 days"))
+    assert "That is no trouble" in (await steward.get("/neighbours")).words
+    assert "We are its relay: 0 sealed parts wait here for it." in (await keeper.get("/neighbours")).words
