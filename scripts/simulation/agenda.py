@@ -16,6 +16,7 @@ from collections.abc import Callable
 Action = Callable[[], None]
 Item = tuple[int, int, Action]
 
+_STEPS_A_MS_MAX = 20_000
 START_MS = 1_800_000_000_000  # what every clock of a simulated world says at its beginning
 
 
@@ -28,6 +29,7 @@ class Agenda:
         self.skipped_ms = 0
         self.material_ms = 0
         self.steps = 0
+        self._steps_now = 0
         self._ties = 0
         self._waiting: list[Item] = []
         self._planned: list[Item] = []
@@ -90,7 +92,12 @@ class Agenda:
             return False
         is_planned = planned <= waiting
         at_ms, _, action = heapq.heappop(self._planned if is_planned else self._waiting)
-        self.now_ms = max(self.now_ms, at_ms if is_planned else at_ms + self.skipped_ms)
+        now_ms = max(self.now_ms, at_ms if is_planned else at_ms + self.skipped_ms)
+        self._steps_now = 0 if now_ms > self.now_ms else self._steps_now + 1
+        assert self._steps_now < _STEPS_A_MS_MAX, (
+            "time stands still: somebody asks to be woken at once, for ever"
+        )
+        self.now_ms = now_ms
         self.steps += 1
         action()
         return True

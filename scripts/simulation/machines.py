@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.exchange.exchange import Exchange
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
-from protocol.exchange.frames import Heads, HeadsSince
+from protocol.exchange.frames import Heads, HeadsSince, StatementDigests, StatementsSince
 from protocol.exchange.holding import AdoptHead, Blame, RememberHead, ReportFork, StoreEntries, StoreStep
 from protocol.exchange.listing import SumUpHeads
 from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import Drop, LoadLanes, Reply, Send, Serve, WakeAt
+from protocol.exchange.statements import JudgeStatement, LoadStatements, Statements
 
 if TYPE_CHECKING:
     from simulation.node import Node
@@ -23,18 +24,19 @@ Perform = Callable[["Node", Any], None]
 
 def make_exchange(node: "Node") -> Exchange:
     """Return the machines of one life of a node."""
-    return Exchange()
+    return Exchange(Statements())
 
 
 def is_idle(effect: Any) -> bool:
     """Whether an effect belongs to the round that goes on for ever while nothing is new."""
     if isinstance(effect, Send):
         frame = effect.frame
-        return isinstance(frame, HeadsSince) or (
-            isinstance(frame, Heads) and not frame.heads and not frame.has_more
+        is_empty = (isinstance(frame, Heads) and not frame.heads and not frame.has_more) or (
+            isinstance(frame, StatementDigests) and not frame.digests
         )
+        return is_empty or isinstance(frame, HeadsSince | StatementsSince)
     if isinstance(effect, Serve):
-        return isinstance(effect.request, HeadsSince)
+        return isinstance(effect.request, HeadsSince | StatementsSince)
     return isinstance(effect, WakeAt | KeepPlace)
 
 
@@ -87,6 +89,14 @@ def _own_lane(node: "Node", effect: OwnLaneSeen) -> None:
     node.writer.stop_signing("store_restored")
 
 
+def _load_statements(node: "Node", effect: LoadStatements) -> None:
+    node.load_statements(effect.after)
+
+
+def _judge(node: "Node", effect: JudgeStatement) -> None:
+    node.judge_statement(effect)
+
+
 def _reply(node: "Node", effect: Reply) -> None:
     node.replied(effect)
 
@@ -97,6 +107,8 @@ PERFORMERS: Mapping[type, Perform] = {
     LoadLanes: _load,
     SumUpHeads: _sum_up,
     KeepPlace: _keep,
+    LoadStatements: _load_statements,
+    JudgeStatement: _judge,
     RememberHead: _store,
     StoreEntries: _store,
     AdoptHead: _store,

@@ -14,6 +14,7 @@ from protocol.exchange.holding import StoreStep
 from protocol.exchange.listing import SumUpHeads, sum_up
 from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import LaneAdvanced, LanesLoaded, PlacesLoaded, Reply, Woken
+from protocol.exchange.statements import JudgeStatement, StatementsLoaded
 from protocol.lanes.kind import CHARTER, Lane, Position
 from protocol.log.origin import Origin
 from simulation.agenda import START_MS, Agenda
@@ -241,6 +242,14 @@ class Node:
         """Have a step taken, and tell what came of it once it is synced."""
         self.writer.put(Job(lambda writer: writer.take_step(step), self._tell_taken))
 
+    def load_statements(self, after: int | None) -> None:
+        """Look up statements, numbered in the order in which they were kept, and tell the machines."""
+        self.later(self.random.randint(*_READ_MS), lambda: self._tell_statements(after))
+
+    def judge_statement(self, asked: JudgeStatement) -> None:
+        """Have a statement judged, and tell what became of it once that is synced."""
+        self.writer.put(Job(lambda writer: writer.judge_statement(asked.peer, asked.text), self.tell))
+
     def set_alarm(self, at_ms: int) -> None:
         """Come back at a time; it replaces the one before."""
         self._alarm += 1
@@ -250,6 +259,12 @@ class Node:
     def replied(self, reply: Reply) -> None:
         """Hear the end of a request of the node's own; in these worlds nobody asks any."""
         raise AssertionError(reply)
+
+    def _tell_statements(self, after: int | None) -> None:
+        held = self.disk.image.statements
+        digests = tuple(held) if after is None else ()
+        texts = () if after is None else tuple(held.values())[after:]
+        self.tell(StatementsLoaded(len(held), digests, texts))
 
     def _wake(self, alarm: int) -> None:
         if alarm == self._alarm:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from simulation.node import Node
 
 # What may be said of an honest peer: that it, or the way to it, was slow, away or short of what it had.
+SETTLED_MS = 180_000  # until then nodes meet, vouch for each other and fetch what was said before
 HARMLESS_CODES = frozenset({"request_unanswered", "request_refused"})
 
 
@@ -35,6 +36,7 @@ class History:
 
     leaves: list[bytes] = field(default_factory=list)
     roots: dict[int, bytes] = field(default_factory=dict)
+    signed_ms: dict[int, int] = field(default_factory=dict)
     tree: CompactRange = field(default_factory=CompactRange)
 
 
@@ -49,9 +51,12 @@ class Oracle:
         self.liars: set[bytes] = set()
         self.acknowledged: dict[Origin, dict[int, bytes]] = defaultdict(dict)
         self.accusations: set[tuple[int, Origin]] = set()
+        self.delivery_ms: list[int] = []
+        self.delivery_ms_max: int | None = None
         self._agenda = agenda
         self._counts = counts
         self._checked: dict[tuple[int, Origin], tuple[History, int]] = {}
+        self._shown_by: dict[tuple[int, Origin], int] = {}
         self._promised: dict[tuple[int, Origin], int] = {}
         self._head_shown: dict[tuple[int, Origin], int] = {}
         self._digests: dict[int, tuple[int, str]] = {}
@@ -160,6 +165,7 @@ class Oracle:
             older = CompactRange()
             older.extend(line.leaves[: head.size])
             root = line.roots[head.size] = older.root()
+        line.signed_ms.setdefault(head.size, self._agenda.now_ms)
         if root != head.root:
             self.fail(f"a signed head of {head.checkpoint.origin} states another root than its entries have")
 
@@ -175,12 +181,23 @@ class Oracle:
             return
         if line.leaves:
             self._checked[node.place, origin] = (line, min(len(line.leaves), len(lane.leaves)))
+        if lane.head and not is_own and self._shown_by.get((node.place, origin)) != lane.head.size:
+            self._shown_by[node.place, origin] = lane.head.size
+            self._note_delivery(node, origin, self._agenda.now_ms - line.signed_ms.get(lane.head.size, 0))
         if lane.head and (
             lane.head.size > len(lane.leaves) or line.roots.get(lane.head.size) != lane.head.root
         ):
             self.fail(
                 f"{node.name} shows a head of {origin.text} at {lane.head.size} that is not its entries'"
             )
+
+    def _note_delivery(self, node: "Node", origin: Origin, delay_ms: int) -> None:
+        """How long it took from the signature until a follower shows a head, once all have met."""
+        if self._agenda.now_ms < SETTLED_MS:
+            return
+        self.delivery_ms.append(delay_ms)
+        if self.delivery_ms_max is not None and delay_ms > self.delivery_ms_max:
+            self.fail(f"{node.name} shows a head of {origin.text} only {delay_ms} ms after its signature")
 
     def _line_of(self, node: "Node", origin: Origin, lane: StoredLane) -> History | None:
         checked, start = self._checked.get((node.place, origin), (None, 0))

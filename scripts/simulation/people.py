@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Said = tuple[str, Body]
 ID_BYTES = 16
+_CATALOG = (200, 400)
 _TAX = Tax(tax_class="food", rate_bp=700)
 
 
@@ -59,6 +60,13 @@ def do_something(node: "Node", random: Random) -> None:
         _place(node, random)
     else:
         _publish(node, random)
+
+
+def publish_many(node: "Node", random: Random) -> None:
+    """Take a whole catalog over at once: more than a bundle holds, and than one push carries."""
+    for _ in range(random.randint(*_CATALOG)):
+        _publish(node, random)
+    node.count("catalogs published at once")
 
 
 def finish(node: "Node") -> bool:

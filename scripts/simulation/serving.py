@@ -15,11 +15,15 @@ from protocol.exchange.frames import (
     HeadsSince,
     Refused,
     Request,
+    Statement,
+    StatementGet,
+    StatementsSince,
     Tiles,
     TilesGet,
 )
 from protocol.exchange.heads import HeadChange, make_heads_besides, make_heads_page, make_summary
 from protocol.exchange.replication_events import LaneAdvanced
+from protocol.exchange.statements import make_digests_page
 from protocol.limits import ENTRIES_FRAME_BYTES_MAX, HEADS_PAGE_MAX, NEWS_BYTES_MAX, TILE_WIDTH
 from protocol.log.origin import Origin
 from protocol.log.tiles import pack_entries, tile_width
@@ -40,6 +44,11 @@ def answer(node: "Node", reader: bytes, request: Request) -> Answer:
         if lane.head is None or not _may_serve(node, request.origin, reader):
             return Refused(request.number, "lane_not_served", request.origin.lane)
         return _tiles(lane, request) if isinstance(request, TilesGet) else _entries(lane, request)
+    if isinstance(request, StatementsSince):
+        return make_digests_page(request, set(node.disk.image.statements))
+    if isinstance(request, StatementGet):
+        text = node.disk.image.statements.get(request.digest)
+        return Statement(request.number, text) if text else Refused(request.number, "statement_not_held", "")
     return Refused(request.number, "request_refused", type(request).__name__)
 
 

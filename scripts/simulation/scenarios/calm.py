@@ -11,6 +11,7 @@ SCENARIO = Scenario(
     name="calm",
     says="people trade, nothing goes wrong",
     arrange=arrange,
+    delivery_ms_max=4_000,
     needs={
         "said: OrderPlaced": 10,
         "said: OrderCompleted": 3,
