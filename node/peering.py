@@ -36,6 +36,7 @@ from node.relay_shelf import (
     take,
 )
 from node.relaying import do_relay_work, note_receipts
+from node.settling_trust import invites_at_start, settle
 from node.statements import keep_statement, load_statements
 from node.vault.vault import read_key_box
 from node.writer.transaction import Transaction
@@ -67,6 +68,7 @@ from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUp
 from protocol.exchange.relay import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import StatementJudged, StatementsLoaded, digest_of
+from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
 from protocol.lanes.kind import LANE_NAMES
 from protocol.log.origin import Origin
 from storage.errors import StorageError
@@ -96,6 +98,14 @@ class NodePeering:
     async def take_changes(self, changes: Sequence[KeepKnown | ForgetKnown]) -> None:
         """Keep and forget what the search for others found."""
         await self._node.write(lambda transaction: take_changes(transaction, changes))
+
+    async def invites(self) -> InvitesLoaded:
+        """Return what is known of invites."""
+        return await self._node.read(invites_at_start)
+
+    async def settle(self, effect: Settle) -> Settled:
+        """Follow and vouch, use an invite up or settle an accepted one."""
+        return await self._node.write(lambda transaction: settle(transaction, effect))
 
     async def own_sectors(self) -> tuple[str, ...]:
         """Return the sectors in which the own community sells."""

@@ -218,6 +218,16 @@ _SESSION = {
 
 _TRUST = {
     "address_record_malformed": "An address record is not well written. The node that sent it should be updated.",
+    "invite_malformed": "This is no invite, or a part of it is missing or mistyped. Copy the whole link again.",
+    "invite_foreign": "The community has made no such invite. Ask its steward for a new one.",
+    "invite_used": "The invite was used already. Ask for a new one.",
+    "invite_revoked": "The invite was taken back. Ask its steward why, or for a new one.",
+    "invite_expired": "The invite has expired. Ask for a new one.",
+    "invite_guesses_too_many": "Too many wrong invites were shown in this session. Ask for a new invite.",
+    "pairing_cancelled": "The pairing was broken off. Begin again when both stewards are there.",
+    "pairing_expired": "The pairing took too long. Begin again when both stewards are there.",
+    "pairing_mismatch": "Something does not fit in the pairing. Somebody may stand in between. Try again.",
+    "pairings_too_many": "The other node has too many pairings waiting. Ask its steward to look.",
     "address_record_forged": "An address record is not signed by its community. Do not trust who sent it.",
 }
 

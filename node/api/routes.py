@@ -133,6 +133,7 @@ from node.actions.shops import (
 )
 from node.actions.status import StatusAnswer, StatusQuery, show_status
 from node.api.route import Route, Upload
+from node.api.trust_routes import TRUST_ROUTES
 
 _STOCK = frozenset({"stock_available_steps", "stock_on_hand_steps"})  # exact stock is the shop's own affair
 
@@ -426,6 +427,7 @@ ROUTES: tuple[Route, ...] = (
     *_CHARTER,
     *_PEERS,
     *_RELAYS,
+    *TRUST_ROUTES,
     *_AUDITORS,
     *_PEOPLE,
 )

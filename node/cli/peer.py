@@ -6,6 +6,7 @@ import click
 
 from node.cli.options import given
 from node.cli.output import in_words, table
+from node.cli.peer_invite import invite, pairing
 from node.cli.session import Session, command, group
 from node.client import in_path
 
@@ -82,4 +83,6 @@ peer = group(
     block,
     vouch,
     dismiss,
+    invite,
+    pairing,
 )

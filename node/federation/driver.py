@@ -19,7 +19,7 @@ from node.errors import NodeError
 from node.federation.pile import Pile
 from node.federation.store import FederationStore, Finding
 from node.writer.clock import system_clock
-from protocol.errors import SessionError
+from protocol.errors import ProtocolError, SessionError
 from protocol.exchange.backups import BackupGrown, BackupLoaded, Backups, LoadBackup
 from protocol.exchange.discovery import Discovery
 from protocol.exchange.discovery_events import ClockRead, Dial, ForgetKnown, KeepKnown, ReadClock
@@ -35,7 +35,9 @@ from protocol.exchange.holding import (
     StoreStep,
     step_bytes,
 )
+from protocol.exchange.invites import Invites
 from protocol.exchange.listing import SumUpHeads
+from protocol.exchange.pairing import Pairing
 from protocol.exchange.places import KeepPlace
 from protocol.exchange.relay import (
     LoadParts,
@@ -72,6 +74,13 @@ from protocol.exchange.statements import (
     StatementUnjudged,
     digest_of,
 )
+from protocol.exchange.trust_events import (
+    EndRedemption,
+    Settle,
+    SettlingFailed,
+    TakeInvite,
+    TrustPeer,
+)
 from protocol.lanes.kind import CHARTER
 from protocol.limits import STEPS_BYTES_MAX
 from protocol.log.origin import Origin
@@ -99,19 +108,21 @@ class Links(Protocol):
 class Driver:
     """The machines of a node and the tasks that perform for them."""
 
-    def __init__(self, store: FederationStore, links: Links, discovery: Discovery) -> None:
-        """Take the store, the links and the search for others; nothing happens before `start`."""
+    def __init__(self, store: FederationStore, links: Links, discovery: Discovery, own: bytes) -> None:
+        """Take the store, the links, the search for others and who we are; nothing happens before `start`."""
         self.blames: Counter[str] = Counter()
         self.discovery = discovery
+        self.pairing = Pairing(own)
         self._store = store
         self._links = links
-        self._exchange = Exchange(discovery, Statements(), Relays(), Backups())
+        self._exchange = Exchange(discovery, Invites(own), self.pairing, Statements(), Relays(), Backups())
         self._loads: Pile[Origin] = Pile()
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
         self._summaries: Pile[SumUpHeads] = Pile()
         self._places: Pile[KeepPlace] = Pile()
         self._findings: Pile[Finding] = Pile()
         self._changes: Pile[KeepKnown | ForgetKnown] = Pile()
+        self._settling: Pile[Settle] = Pile()
         self._signed: Pile[str] = Pile()
         self._statements: Pile[LoadStatements | JudgeStatement] = Pile()
         self._relay_work: Pile[RelayWork] = Pile()
@@ -129,6 +140,7 @@ class Driver:
         """Begin to perform, and return the tasks, which run until they are cancelled."""
         loops = (
             self._keep_changes,
+            self._settle,
             self._load_lanes,
             self._sum_up_heads,
             self._take_steps,
@@ -226,6 +238,8 @@ class Driver:
                 self._links.dial(effect)
             case KeepKnown() | ForgetKnown():
                 self._changes.put(effect)
+            case TakeInvite() | EndRedemption() | TrustPeer():
+                self._settling.put(effect)
             case ReadClock():
                 self.tell(ClockRead(system_clock()))
             case Drop():
@@ -260,6 +274,16 @@ class Driver:
                 await self._store.take_changes(changes)
             except (StorageError, NodeError) as error:
                 log.warning("what was found was not kept: %s", error.code)
+
+    async def _settle(self) -> None:
+        """What cannot be written now ends with a code, and is asked for again."""
+        while True:
+            for effect in await self._settling.take_all():
+                try:
+                    self.tell(await self._store.settle(effect))
+                except (StorageError, NodeError, ProtocolError) as error:
+                    log.warning("trust was not settled: %s", error.code)
+                    self.tell(SettlingFailed(effect))
 
     async def _load_lanes(self) -> None:
         while True:

@@ -41,9 +41,17 @@ from protocol.exchange.discovery_events import (
     TrustChanged,
 )
 from protocol.exchange.frames import Grant
+from protocol.exchange.pairing import Pair
 from protocol.exchange.relay import PartsChanged, RelaysChanged, ShelfChanged
 from protocol.exchange.replication_events import WishesChanged
 from protocol.exchange.session import OwnSide, PeerIdentity, bind_direct
+from protocol.exchange.trust_events import (
+    InviteAccepted,
+    InviteMade,
+    PairingCancelled,
+    PairingConfirmed,
+    PairingStarted,
+)
 from protocol.lanes.kind import CHARTER, TRADE
 from protocol.limits import ADDRESSES_MAX
 from storage.errors import StorageError
@@ -58,6 +66,10 @@ STOP_SECONDS = 1.5
 LOOPBACK = "127.0.0.1"
 
 log = logging.getLogger("wildgrass.federation")
+
+Word = (
+    AddressNamed | InviteMade | InviteAccepted | PairingStarted | PairingConfirmed | PairingCancelled
+)  # fmt: skip
 
 
 class Federation:
@@ -98,6 +110,7 @@ class Federation:
         """Listen, dial what is known, and look around; raises `NodeError` for an address in the settings."""
         named = self._named_in_settings()
         known, own_record = await self._store.known()
+        invites = await self._store.invites()
         self._client = aiohttp.ClientSession()
         self._tasks = await asyncio.TaskGroup().__aenter__()
         await self._links.driver.load()
@@ -105,6 +118,7 @@ class Federation:
         await self._listener.start(self._tasks)
         tell = self._links.driver.tell
         tell(SearchBegun(known, own_record, system_clock()))
+        tell(invites)
         await self._tell_place()
         for address in named:
             tell(address)
@@ -174,6 +188,20 @@ class Federation:
     def memory_bytes_max(self) -> int:
         """What sessions, fetches and piles may hold together, whatever peers do (section 30.4)."""
         return memory_bytes_max(self._settings.sessions_max)
+
+    @property
+    def places(self) -> tuple[Address, ...]:
+        """Where others reach this node; nowhere where it only dials out."""
+        return self._places
+
+    @property
+    def pairs(self) -> Mapping[bytes, Pair]:
+        """The pairings that are under way or have just ended."""
+        return self._links.driver.pairing.pairs
+
+    def hear(self, event: Word) -> None:
+        """Hear what a steward wants of other communities."""
+        self._links.driver.tell(event)
 
     def sightings(self) -> list[Sighting]:
         """Return everybody that this node knows, as cards show them."""

@@ -63,7 +63,8 @@ class Links:
         on_dial: Callable[[Dial], None] = lambda _dial: None,
     ) -> None:
         """Take who we are and what we grant, the store, how many sessions may stand, chance, and who dials."""
-        self.driver = Driver(store, self, Discovery(own, chance or SystemRandom()))
+        discovery = Discovery(own, chance or SystemRandom())
+        self.driver = Driver(store, self, discovery, own.identity.community)
         self.dial = on_dial
         self._own = own
         self._sessions_max = sessions_max

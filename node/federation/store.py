@@ -16,6 +16,7 @@ from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUp
 from protocol.exchange.relay import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import StatementJudged, StatementsLoaded
+from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
 from protocol.log.origin import Origin
 
 Finding = ReportFork | ReportDamage | OwnLaneSeen
@@ -29,6 +30,15 @@ class FederationStore(Protocol):
 
     async def take_changes(self, changes: Sequence[KeepKnown | ForgetKnown]) -> None:
         """Keep and forget what the search for others found, in the order given."""
+
+    async def invites(self) -> InvitesLoaded:
+        """Return what is known of invites: the keys of our own, and those of others that were accepted."""
+
+    async def settle(self, effect: Settle) -> Settled:
+        """Follow and vouch, use an invite up or settle an accepted one, and return what came of it, synced.
+
+        Raises `ProtocolError` too, where the charter refuses the word.
+        """
 
     async def own_sectors(self) -> tuple[str, ...]:
         """Return the sectors in which the own community sells."""

@@ -5,7 +5,7 @@ once; the node keeps neither them nor what they derive.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from node.errors import NodeError
@@ -39,6 +39,14 @@ def words_of_entropy(entropy: bytes, language: str) -> str:
     from mnemonic import Mnemonic
 
     return Mnemonic(_LISTS[language]).to_mnemonic(entropy)
+
+
+def words_of_numbers(numbers: Sequence[int], language: str) -> list[str]:
+    """Return the words at these places, 0 to 2047, of the list of a language."""
+    from mnemonic import Mnemonic
+
+    words = Mnemonic(_LISTS[language]).wordlist
+    return [words[number] for number in numbers]
 
 
 def entropy_of_words(text: str) -> bytes:

@@ -111,7 +111,7 @@ def parse_address_record(raw: bytes) -> AddressRecord:
         raise SessionError("address_record_malformed", str(error)) from error
     if len(plain) != len(AddressRecord.__struct_fields__):
         raise SessionError("address_record_malformed", f"{len(plain)} elements")
-    if not all(map(_is_well_spelled, record.addresses)):
+    if not all(map(is_well_spelled, record.addresses)):
         raise SessionError("address_record_malformed", "an address has another spelling")
     if record.region and not REGION.fullmatch(record.region):
         raise SessionError("address_record_malformed", "the region")
@@ -129,7 +129,8 @@ def verify_address_record(raw: bytes, record: AddressRecord, transport_key: byte
         raise SessionError("address_record_forged")
 
 
-def _is_well_spelled(address: Address) -> bool:
+def is_well_spelled(address: Address) -> bool:
+    """Tell whether an address is the one spelling of itself, as `parse_address` reads it."""
     try:
         return (
             address.host.isascii() and address.host.isprintable() and parse_address(address.text) == address

@@ -331,10 +331,11 @@ class Discovery:
     def _aim(self, community: bytes, now_ms: int, *, is_wanted: bool = False) -> None:
         """Dial whom somebody here has chosen; what is known by hearsay alone, `_try_told` does."""
         known = self._book.get(community)
+        is_awaited = known is not None and known.found == "invited" and known.met_ms is None
         is_chosen = known is not None and (known.trust == "followed" or community in self._named)
         if known is None or known.trust == "blocked":
             self._dialling.drop(community)
-        elif is_chosen:
+        elif is_chosen or is_awaited:
             found = self._book.addresses(community, self._time_ms(now_ms))
             addresses = (*found, *self._named.get(community, ()))
             self._dialling.aim(community, addresses, now_ms, is_wanted=is_wanted)

@@ -29,6 +29,7 @@ from protocol.exchange.relay import (
 )
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementJudged, StatementsLoaded
+from protocol.exchange.trust_events import InvitesLoaded, PeerTrusted, Settle, Settled, TrustPeer
 from protocol.identity.genesis import make_genesis
 from protocol.identity.keys import SigningKey, log_key_hash
 from protocol.identity.sealing import ReaderKey
@@ -109,6 +110,15 @@ class LoopbackStore:
             else:
                 self.kept.pop(change.community, None)
         _beat()
+
+    async def invites(self) -> InvitesLoaded:
+        return InvitesLoaded((), ())
+
+    async def settle(self, effect: Settle) -> Settled:
+        self._check()
+        assert isinstance(effect, TrustPeer), "no invites are made here"
+        self.set_trust(effect.peer, "followed")
+        return PeerTrusted(effect.peer)
 
     async def own_sectors(self) -> tuple[str, ...]:
         return self.sectors

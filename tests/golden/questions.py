@@ -17,6 +17,8 @@ from protocol.amounts.rounding import divide_half_even, largest_remainder
 from protocol.amounts.split import Allocation, Policy, TaxTotal, difference, policy_id, split
 from protocol.encoding import decode, encode
 from protocol.exchange.addresses import parse_address_record, verify_address_record
+from protocol.exchange.invite import read_invite, redeeming_message
+from protocol.exchange.pairing import commitment_of, numbers_of
 from protocol.exchange.session import Binding, transcript
 from protocol.identity.genesis import verify_genesis
 from protocol.identity.keys import from_base32, is_signature_valid, to_base32
@@ -355,9 +357,34 @@ def _read_address_record(case: Case) -> Any:
     }
 
 
+def _read_invite(case: Case) -> Any:
+    """26.4: what a link says, its key, and its signature for a redeemer."""
+    invite = read_invite(case["text"])
+    message = redeeming_message(invite.inviter, from_base32(case["redeemer"], 32))
+    return {
+        "inviter": to_base32(invite.inviter),
+        "secret": invite.secret.hex(),
+        "expires_ms": invite.expires_ms,
+        "addresses": [address.text for address in invite.addresses],
+        "key": invite.key.public.hex(),
+        "signature": invite.key.sign(message).hex(),
+    }
+
+
+def _pairing(case: Case) -> Any:
+    """26.5: commitments and the places of the words."""
+    nonces = {from_base32(name, 32): bytes.fromhex(nonce) for name, nonce in case["nonces"].items()}
+    return {
+        "commitments": {to_base32(name): commitment_of(name, nonce).hex() for name, nonce in nonces.items()},
+        "numbers": list(numbers_of(nonces)),
+    }
+
+
 QUESTIONS: Mapping[str, Callable[[Case], Any]] = {
     "decode": _decode,
     "read_address_record": _read_address_record,
+    "read_invite": _read_invite,
+    "pairing": _pairing,
     "read_record": _read_record,
     "root": _root,
     "verify_inclusion": _verify_inclusion,

@@ -1,9 +1,12 @@
-"""Vectors of section 26: address records."""
+"""Vectors of section 26: address records, invites, pairing."""
 
+from dataclasses import replace
 from typing import Any
 
 from protocol.encoding import decode, encode
 from protocol.exchange.addresses import RECORD_DOMAIN, make_address_record, parse_address
+from protocol.exchange.invite import Invite
+from protocol.identity.keys import to_base32
 from tests.golden.identity_vectors import COMMUNITY, FOUNDED_MS, TRANSPORT
 from tests.golden.plain import Vectors, refused
 from tests.golden.questions import ask
@@ -16,6 +19,7 @@ RECORD = make_address_record(
     region="CN-33",
     sectors=["food", "family"],
 )
+INVITE = Invite(COMMUNITY, bytes(range(16)), FOUNDED_MS, (parse_address("192.0.2.7:8471"),))
 DIALS_OUT = make_address_record(COMMUNITY, [], time_ms=FOUNDED_MS, sign=TRANSPORT.sign, lifetime_ms=1)
 
 
@@ -45,7 +49,43 @@ def trust_vectors() -> Vectors:
     vectors["trust/refused/forged.json"] = _refused(
         "another time than was signed", "address_record_forged", encode(forged)
     )
+    return vectors | _invites() | _pairing()
+
+
+def _invites() -> Vectors:
+    redeemer = to_base32(b"g" * 32)
+    letter = f"Come in!\n{INVITE.link[:60].upper()}\n  {INVITE.link[60:]}\n"
+    cases = [{"text": text, "redeemer": redeemer} for text in (INVITE.link, letter)]
+    vectors: Vectors = {
+        "trust/invite.json": {
+            "must_hold": "These texts hold an invite, and its key signs this for the redeemer.",
+            "question": "read_invite",
+            "cases": [{**case, "answer": ask("read_invite", case)} for case in cases],
+        }
+    }
+    slip = INVITE.link[:-1] + ("a" if INVITE.link[-1] != "a" else "b")
+    for name, why, text in (
+        ("invite-slip", "one character is another", slip),
+        ("invite-short", "its end is missing", INVITE.link[:-8]),
+        ("invite-none", "there is no link in it", "https://shop.example/"),
+        ("invite-secret", "the secret has 15 bytes", replace(INVITE, secret=bytes(15)).link),
+    ):
+        vectors[f"trust/refused/{name}.json"] = refused(
+            "read_invite", why, "invite_malformed", text=text, redeemer=redeemer
+        )
     return vectors
+
+
+def _pairing() -> Vectors:
+    case = {"nonces": {to_base32(b"a" * 32): (b"1" * 32).hex(), to_base32(COMMUNITY): (b"2" * 32).hex()}}
+    return {
+        "trust/pairing.json": {
+            "must_hold": "Both sides commit to this and see the words at these places.",
+            "question": "pairing",
+            **case,
+            "answer": ask("pairing", case),
+        }
+    }
 
 
 def _parts() -> list[Any]:

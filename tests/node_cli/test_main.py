@@ -48,13 +48,19 @@ def test_help_names_every_command_and_every_exit_code(run):
 def test_every_command_explains_itself_and_takes_json_and_folder(run):
     """Noun, verb, and an answer for programs, everywhere."""
     for name in wildgrass.list_commands(None):
-        command = wildgrass.get_command(None, name)
-        verbs = getattr(command, "commands", None)
-        for words in [[name, verb] for verb in verbs] if verbs else [[name]]:
+        for words in ways_to_verbs(wildgrass.get_command(None, name), [name]):
             ran = run(*words, "--help")
             assert ran.code == 0, words
             assert "--json" in ran.out, words
             assert "--folder" in ran.out, words
+
+
+def ways_to_verbs(command, words):
+    """The words of every command below a noun, which may have nouns below it."""
+    below = getattr(command, "commands", None)
+    if not below:
+        return [words]
+    return [way for name, each in below.items() for way in ways_to_verbs(each, [*words, name])]
 
 
 def test_help_is_there_without_the_server_s_libraries():

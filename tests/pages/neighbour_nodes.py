@@ -120,7 +120,12 @@ class Community:
 
 @asynccontextmanager
 async def opened_community(
-    folder: Path, name: str, *, mdns: bool = False, keep_kit: Callable[[Kit], None] = lambda kit: None
+    folder: Path,
+    name: str,
+    *,
+    mdns: bool = False,
+    keep_kit: Callable[[Kit], None] = lambda kit: None,
+    **flags: str,
 ) -> AsyncIterator[Community]:
     """Found a community and run its node with federation, the neighbours' pages and the first run's."""
     if not has_vault(folder):
@@ -132,7 +137,7 @@ async def opened_community(
             now_ms=system_clock(),
             keep_kit=keep_kit,
         )
-    flags = {"folder": str(folder), "mdns": str(mdns).lower()}
+    flags |= {"folder": str(folder), "mdns": str(mdns).lower()}
     settings = read_sources(flags=flags, environment={}).settings()
     vault = open_vault(folder)
     loop, heard = asyncio.get_running_loop(), asyncio.Event()
