@@ -129,6 +129,7 @@ _CHARTER = {
     "peer_is_self": "A community cannot vouch for itself. Name another community.",
     "peer_vouched_already": "The community is vouched for already. Nothing has to be done.",
     "peer_not_vouched": "The community is not vouched for. Nothing has to be done.",
+    "witness_is_self": "A community is no witness of itself. Name another community.",
     "relay_is_self": "A community is no relay for itself. Name another community.",
     "policy_adopted_already": "The policy is in force already. Nothing has to be done.",
     "spans_full": "The charter has begun this anew as often as it may. Use another member id, or another policy.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from protocol.lanes.charter import identity, members, peers, policies, relays
+from protocol.lanes.charter import identity, members, peers, policies, relays, witnesses
 from protocol.lanes.kind import RecordKind, Tables
 from protocol.lanes.ledger import postings
 from protocol.lanes.market import listings, shops
@@ -11,7 +11,7 @@ from protocol.log.record import BodyType
 
 KINDS: Mapping[str, RecordKind] = {
     kind.name: kind
-    for family in (identity, members, peers, policies, relays, shops, listings, sequencing, postings)
+    for family in (identity, members, peers, policies, relays, witnesses, shops, listings, sequencing, postings)
     for kind in family.KINDS
 }
 
@@ -23,6 +23,7 @@ STATE_TABLES: Tables = {
     **peers.TABLES,
     **policies.TABLES,
     **relays.TABLES,
+    **witnesses.TABLES,
     **shops.TABLES,
     **listings.TABLES,
     **orders.TABLES,

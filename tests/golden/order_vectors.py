@@ -173,6 +173,7 @@ def charter_and_market() -> Cut:
     shop.admit(keeper)
     shop.say(CHARTER, "peer.vouched", community=Village("peer").community)
     shop.say(CHARTER, "lane.declared", lane="market/pets", visibility="peers")
+    shop.say(CHARTER, "witnesses.adopted", witnesses=[Village("peer").community], threshold=1)
     shop.say(CHARTER, "relays.named", relays=[Village("relay").community, Village("peer").community])
     shop.adopt()
     shop.say(

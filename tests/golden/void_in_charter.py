@@ -230,6 +230,14 @@ def relay_is_self() -> Cut:
     return cut_of(shop)
 
 
+def witness_is_self() -> Cut:
+    """A community names others as its witnesses, not itself; whom it named before stays."""
+    shop = village()
+    shop.say(CHARTER, "witnesses.adopted", witnesses=[seed("witness")], threshold=1)
+    shop.say(CHARTER, "witnesses.adopted", witnesses=[seed("witness"), shop.community], threshold=2)
+    return cut_of(shop)
+
+
 def policy_adopted_already() -> Cut:
     """A policy in force is not adopted again."""
     shop = village()
@@ -272,6 +280,7 @@ IN_CHARTER = (
     peer_vouched_already,
     peer_not_vouched,
     relay_is_self,
+    witness_is_self,
     policy_adopted_already,
     policy_not_adopted_3,
 )

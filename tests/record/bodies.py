@@ -85,6 +85,10 @@ _OVERRIDES: dict[tuple[str, str], Strategy] = {
         st.binary(min_size=32, max_size=32), min_size=2, max_size=3, unique=True
     ),
     ("OrderPlaced", "threshold"): st.integers(0, 2),
+    ("WitnessesAdopted", "witnesses"): st.lists(
+        st.binary(min_size=32, max_size=32), min_size=2, max_size=3, unique=True
+    ),
+    ("WitnessesAdopted", "threshold"): st.integers(1, 2),
     ("RelaysNamed", "relays"): st.lists(st.binary(min_size=32, max_size=32), max_size=3, unique=True),
     ("ListingPublished", "unit_code"): st.sampled_from(sorted(UNIT_CODES)),
     ("ShopPublished", "keepers"): _sorted_unique(st.binary(min_size=16, max_size=16)),
