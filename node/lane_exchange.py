@@ -10,6 +10,7 @@ from dataclasses import replace
 from node.backups import answer_about_backup
 from node.epochs import epoch_chain
 from node.statements import answer_about_statements
+from node.witnessing import keep_cosignatures
 from node.writer.transaction import Transaction
 from protocol.exchange.frames import (
     Answer,
@@ -36,6 +37,7 @@ from protocol.exchange.frames import (
 from protocol.exchange.heads import HeadChange, make_heads_besides, make_heads_page, make_summary
 from protocol.exchange.holding import (
     HeldLane,
+    KeepCosignatures,
     RememberHead,
     StoreEntries,
     StoreStep,
@@ -53,6 +55,7 @@ from protocol.limits import (
     TILE_WIDTH,
 )
 from protocol.log.merkle import EMPTY_ROOT
+from protocol.log.note import Note, format_note, parse_note
 from protocol.log.origin import Origin
 from protocol.log.tiles import pack_entries, tile_width, unpack_entries
 from storage.blobs import blob
@@ -114,7 +117,13 @@ def take_run(transaction: Transaction, run: Sequence[StoreStep]) -> LaneStored |
         size = _store_entries(store, key, [part for part in run if isinstance(part, StoreEntries)])
         transaction.note_stored(Lane(origin.community, origin.lane), origin.epoch, size)
         return LaneStored(origin, size)
-    HeadStore(connection).set_head(key, step.head.size, step.head.root, step.head.note)
+    if isinstance(step, KeepCosignatures):
+        keep_cosignatures(transaction, origin, step.head.note)
+        return LaneStored(origin, store.size(key))
+    note = parse_note(step.head.note)
+    alone = format_note(Note(note.text, note.signatures[:1]))  # what nobody knows is not passed on
+    HeadStore(connection).set_head(key, step.head.size, step.head.root, alone)
+    keep_cosignatures(transaction, origin, step.head.note)
     forget_remembered(connection, key)
     return LaneAdvanced(origin, step.head, False)
 

@@ -13,7 +13,7 @@ from node.backups import RecoveryDesk, keep_backup, load_backup
 from node.core import Node
 from node.epochs import drop_unsealed
 from node.errors import NodeError
-from node.federation.store import Finding
+from node.federation.store import Finding, LookedUp, Question
 from node.found_communities import known_communities, own_sectors, take_changes
 from node.lane_exchange import (
     answer_request,
@@ -39,8 +39,10 @@ from node.relaying import do_relay_work, note_receipts
 from node.settling_trust import invites_at_start, settle
 from node.statements import keep_statement, load_statements
 from node.vault.vault import read_key_box
+from node.witnessing import ContradictedError, cosign, own_witnesses, prove_growth
 from node.writer.transaction import Transaction
 from protocol.encoding import encode
+from protocol.errors import ProtocolError
 from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
 from protocol.exchange.following import OwnLaneSeen
@@ -49,6 +51,8 @@ from protocol.exchange.frames import (
     SUMMARY_KEY_BYTES,
     Answer,
     BackupGive,
+    Cosigned,
+    CosignGet,
     RecoveryAsk,
     RecoveryProve,
     Refused,
@@ -63,13 +67,16 @@ from protocol.exchange.frames import (
     Request,
     SealedObject,
 )
+from protocol.exchange.heads import read_offer
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
-from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads, sum_up
+from protocol.exchange.listing import Place, SumUpHeads, sum_up
 from protocol.exchange.relay import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import StatementJudged, StatementsLoaded, digest_of
 from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
+from protocol.exchange.witnessing import GrowthProven, LoadWitnesses, ProveGrowth
 from protocol.lanes.kind import LANE_NAMES
+from protocol.limits import CODE_CHARACTERS_MAX
 from protocol.log.origin import Origin
 from storage.errors import StorageError
 from storage.evidence import add_evidence
@@ -138,12 +145,42 @@ class NodePeering:
 
         await self._node.write(job)
 
-    async def sum_up(self, wanted: SumUpHeads) -> HeadsSummedUp | HeadsItemized:
-        """Return what is held here of what a peer may read, for a comparison with what it holds."""
+    async def look_up(self, question: Question) -> LookedUp:
+        """Return what a machine wants to know: heads for a comparison, a proof, the witnesses."""
         fresh_key = secrets.token_bytes(SUMMARY_KEY_BYTES)
-        return await self._node.read(
-            lambda read: sum_up(wanted, notes_for(read, wanted.peer), fresh_key=fresh_key)
-        )
+
+        def look(read: StateReader) -> LookedUp:
+            match question:
+                case SumUpHeads():
+                    return sum_up(question, notes_for(read, question.peer), fresh_key=fresh_key)
+                case ProveGrowth(origin, witness, old_size, size):
+                    return GrowthProven(origin, witness, old_size, size, prove_growth(read, question))
+                case LoadWitnesses():
+                    return own_witnesses(read, self._node.community)
+
+        return await self._node.read(look)
+
+    async def cosign(self, request: CosignGet) -> Answer:
+        """Cosign a head that only grew, or say why not; two that contradict each other are evidence."""
+        node = self._node
+        try:
+            asked = read_offer(request.head)
+            line = await node.write(
+                lambda transaction: cosign(
+                    transaction,
+                    node.guard,
+                    node.vault,
+                    asked,
+                    old_size=request.old_size,
+                    proof=request.proof,
+                    now_seconds=node.clock.now() // 1000,
+                )
+            )
+        except ProtocolError as error:
+            if isinstance(error, ContradictedError):
+                await self.report(ReportFork(error.origin, error.older, error.newer, ()))
+            return Refused(request.number, error.code, error.detail[:CODE_CHARACTERS_MAX])
+        return Cosigned(request.number, line.key_id + line.signature)
 
     async def met(
         self, community: bytes, genesis_record: bytes, *, address: str | None, is_wanted: bool

@@ -102,6 +102,11 @@ class Guard:
         with self._engine.begin() as connection:
             SigningMarks(connection).advance(moves)
 
+    def mark(self, community: bytes, lane: str, epoch: int) -> Mark | None:
+        """Return what was signed last for a lane."""
+        with self._engine.begin() as connection:
+            return SigningMarks(connection).mark(community, lane, epoch)
+
     def marks(self) -> list[Mark]:
         """Return all marks."""
         with self._engine.begin() as connection:

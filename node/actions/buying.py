@@ -21,6 +21,7 @@ from node.actions.shapes import (
 )
 from node.core import Node
 from node.errors import NodeError
+from node.witnessing import witnessed
 from node.writer.transaction import Transaction
 from protocol.amounts.split import Allocation, split
 from protocol.exchange.delivery import Part
@@ -128,6 +129,8 @@ class _Prepared(Answer, frozen=True, kw_only=True):
     currency: str
     policy_id: bytes
     seller_key: bytes
+    witnesses: list[bytes]
+    threshold: int
 
 
 async def place_order(node: Node, request: OrderDraft) -> PlacedOrder:
@@ -153,8 +156,8 @@ async def place_order(node: Node, request: OrderDraft) -> PlacedOrder:
         details=parts[-1].commitment,
         collector=request.collector,
         respond_by_ms=node.clock.now() + request.respond_within_hours * HOUR_MS,
-        witnesses=[],
-        threshold=0,
+        witnesses=prepared.witnesses,
+        threshold=prepared.threshold,
         mediators=[],
         group_id=id_of(request.group_id) if request.group_id else UNSET,
         attributes=request.attributes or UNSET,
@@ -247,8 +250,16 @@ def _prepare(read: StateReader, buyer: bytes, request: OrderDraft) -> _Prepared:
         for charge in request.charges
     ]
     policy = hash_of(request.policy_id) if request.policy_id else _common_policy(read, buyer, seller)
+    rule = witnessed(read, buyer)
+    # neither side proves lateness to the other by its own word
+    third = [witness for witness in rule.keys if witness != seller]
     return _Prepared(
-        lines=lines, currency=currency, policy_id=policy, seller_key=community.genesis.sealing_key
+        lines=lines,
+        currency=currency,
+        policy_id=policy,
+        seller_key=community.genesis.sealing_key,
+        witnesses=third,
+        threshold=min(rule.threshold, len(third)),
     )
 
 

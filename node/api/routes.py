@@ -132,6 +132,13 @@ from node.actions.shops import (
     show_shop,
 )
 from node.actions.status import StatusAnswer, StatusQuery, show_status
+from node.actions.witnesses import (
+    WitnessesAnswer,
+    WitnessesDraft,
+    WitnessesQuery,
+    adopt_witnesses,
+    list_witnesses,
+)
 from node.api.route import Route, Upload
 from node.api.trust_routes import TRUST_ROUTES
 
@@ -313,6 +320,28 @@ _RELAYS = (
     ),
 )
 
+_WITNESSES = (
+    Route(
+        "POST",
+        "/witnesses",
+        adopt_witnesses,
+        WitnessesDraft,
+        Said,
+        "admin",
+        "Name who cosigns our heads.",
+        201,
+    ),
+    Route(
+        "GET",
+        "/witnesses",
+        list_witnesses,
+        WitnessesQuery,
+        WitnessesAnswer,
+        "admin",
+        "List them, and what each has seen.",
+    ),
+)
+
 _PEERS = (
     Route("POST", "/peers", add_peer, PeerAddress, AddedPeer, "admin", "Dial an address from now on.", 201),
     Route("GET", "/peers", list_peers, PeersQuery, PeersAnswer, "admin", "List known communities."),
@@ -425,6 +454,7 @@ ROUTES: tuple[Route, ...] = (
     *_ORDERS,
     *_SELLING,
     *_CHARTER,
+    *_WITNESSES,
     *_PEERS,
     *_RELAYS,
     *TRUST_ROUTES,

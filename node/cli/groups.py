@@ -69,6 +69,7 @@ wildgrass = LazyGroup(
             "node.cli.person:person",
             _("Admit, dismiss and list the people who log in; make login links."),
         ),
+        "witness": ("node.cli.witness:witness", _("Name who cosigns our heads, and see who has seen what.")),
         "peer": ("node.cli.peer:peer", _("Add, follow, vouch for and dismiss other communities.")),
         "relay": (
             "node.cli.relay:relay",

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from node.errors import NodeError
 from node.federation.pile import Pile
-from node.federation.store import FederationStore, Finding
+from node.federation.store import FederationStore, Finding, Question
 from node.writer.clock import system_clock
 from protocol.errors import ProtocolError, SessionError
 from protocol.exchange.backups import BackupGrown, BackupLoaded, Backups, LoadBackup
@@ -25,10 +25,11 @@ from protocol.exchange.discovery import Discovery
 from protocol.exchange.discovery_events import ClockRead, Dial, ForgetKnown, KeepKnown, ReadClock
 from protocol.exchange.exchange import Exchange
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
-from protocol.exchange.frames import Answer, Frame, Refused, Request, SealedAck, SealedPut
+from protocol.exchange.frames import Answer, CosignGet, Frame, Refused, Request, SealedAck, SealedPut
 from protocol.exchange.holding import (
     AdoptHead,
     Blame,
+    KeepCosignatures,
     RememberHead,
     ReportFork,
     StoreEntries,
@@ -81,6 +82,7 @@ from protocol.exchange.trust_events import (
     TakeInvite,
     TrustPeer,
 )
+from protocol.exchange.witnessing import LoadWitnesses, ProveGrowth, Witnessing
 from protocol.lanes.kind import CHARTER
 from protocol.limits import STEPS_BYTES_MAX
 from protocol.log.origin import Origin
@@ -115,10 +117,12 @@ class Driver:
         self.pairing = Pairing(own)
         self._store = store
         self._links = links
-        self._exchange = Exchange(discovery, Invites(own), self.pairing, Statements(), Relays(), Backups())
+        self._exchange = Exchange(
+            discovery, Invites(own), self.pairing, Statements(), Relays(), Backups(), Witnessing()
+        )
         self._loads: Pile[Origin] = Pile()
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
-        self._summaries: Pile[SumUpHeads] = Pile()
+        self._questions: Pile[Question] = Pile()
         self._places: Pile[KeepPlace] = Pile()
         self._findings: Pile[Finding] = Pile()
         self._changes: Pile[KeepKnown | ForgetKnown] = Pile()
@@ -142,7 +146,7 @@ class Driver:
             self._keep_changes,
             self._settle,
             self._load_lanes,
-            self._sum_up_heads,
+            self._look_up,
             self._take_steps,
             self._keep_places,
             self._report,
@@ -208,6 +212,8 @@ class Driver:
     async def answer(self, reader: bytes, request: Request) -> Answer:
         """Answer a peer's request from the store."""
         try:
+            if isinstance(request, CosignGet):
+                return await self._store.cosign(request)
             if not isinstance(request, SealedPut):
                 return await self._store.answer(reader, request)
             kept = await self._store.keep_sealed(reader, request.objects)
@@ -222,12 +228,12 @@ class Driver:
                 self._links.send(effect.peer, effect.frame)
             case Serve():
                 self._links.serve(effect.peer, effect.request)
-            case RememberHead() | StoreEntries() | AdoptHead():
+            case RememberHead() | StoreEntries() | AdoptHead() | KeepCosignatures():
                 self._steps.put(effect)
             case LoadLanes():
                 self._loads.put(*effect.origins)
-            case SumUpHeads():
-                self._summaries.put(effect)
+            case SumUpHeads() | ProveGrowth() | LoadWitnesses():
+                self._questions.put(effect)
             case KeepPlace():
                 self._places.put(effect)
             case Reply():
@@ -295,15 +301,15 @@ class Driver:
             else:
                 self.tell(LanesLoaded(held, unwanted))
 
-    async def _sum_up_heads(self) -> None:
+    async def _look_up(self) -> None:
         while True:
-            for wanted in await self._summaries.take_all():
+            for question in await self._questions.take_all():
                 try:
-                    summed = await self._store.sum_up(wanted)
+                    found = await self._store.look_up(question)
                 except (StorageError, NodeError) as error:
-                    log.warning("heads were not summed up: %s", error.code)  # the machine asks again
+                    log.warning("the store did not answer: %s", error.code)  # the machine asks again
                 else:
-                    self.tell(summed)
+                    self.tell(found)
 
     async def _keep_places(self) -> None:
         while True:

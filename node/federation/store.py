@@ -10,15 +10,18 @@ from typing import Protocol
 from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
-from protocol.exchange.frames import Answer, Request, SealedObject
+from protocol.exchange.frames import Answer, CosignGet, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
 from protocol.exchange.relay import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import StatementJudged, StatementsLoaded
 from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
+from protocol.exchange.witnessing import GrowthProven, LoadWitnesses, ProveGrowth, WitnessesKnown
 from protocol.log.origin import Origin
 
+Question = SumUpHeads | ProveGrowth | LoadWitnesses
+LookedUp = HeadsSummedUp | HeadsItemized | GrowthProven | WitnessesKnown
 Finding = ReportFork | ReportDamage | OwnLaneSeen
 
 
@@ -49,8 +52,11 @@ class FederationStore(Protocol):
     async def keep_places(self, places: Mapping[bytes, Place]) -> None:
         """Keep how far the lists of known peers are taken in."""
 
-    async def sum_up(self, wanted: SumUpHeads) -> HeadsSummedUp | HeadsItemized:
-        """Return what is held here of what `wanted.peer` may read; a fresh key is drawn where none is given."""
+    async def look_up(self, question: Question) -> LookedUp:
+        """Return the event that answers a machine's question to the store."""
+
+    async def cosign(self, request: CosignGet) -> Answer:
+        """Cosign a head, or refuse; what is answered is synced."""
 
     async def met(
         self, community: bytes, genesis_record: bytes, *, address: str | None, is_wanted: bool

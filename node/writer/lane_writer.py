@@ -355,6 +355,9 @@ class LaneWriter:
         """A store behind its guard is an old copy: it signs nothing."""
         with self._store.read() as connection:
             stored = SigningMarks(connection).marks()
-        ahead = behind(stored, self._guard.marks())
+        guarded = [mark for mark in self._guard.marks() if mark.community == self._signer.community]
+        ahead = behind(
+            stored, guarded
+        )  # what was cosigned of others is behind by itself (node/witnessing.py)
         if ahead:
             self._refusal = NodeError("store_restored", f"{ahead[0].lane}, size {ahead[0].size}")

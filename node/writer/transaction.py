@@ -76,6 +76,11 @@ class Transaction:
         """Return the struct of the folded state at `key`, or None."""
         return self._state.get(table, key)
 
+    @property
+    def refusal(self) -> NodeError | None:
+        """Why this node signs nothing, or None where it does."""
+        return self._refusal
+
     def say(self, lane: str, body: Body) -> Reference:
         """Append one record of the community itself, folded and free of faults, and return its reference.
 

@@ -17,7 +17,15 @@ from protocol.exchange import fetch
 from protocol.exchange.fetch import Answered, Ended, LaneFetch, PeerJoined, PeerLeft, Stored, Unanswered
 from protocol.exchange.frames import News
 from protocol.exchange.heads import OfferedHead
-from protocol.exchange.holding import AdoptHead, Blame, HeldLane, ReportFork, SignedHead, StoreStep
+from protocol.exchange.holding import (
+    AdoptHead,
+    Blame,
+    HeldLane,
+    KeepCosignatures,
+    ReportFork,
+    SignedHead,
+    StoreStep,
+)
 from protocol.exchange.news import steps_from_news
 from protocol.log.origin import Origin
 
@@ -123,6 +131,7 @@ class LaneFollower:
         self._fetch: LaneFetch | None = None
         self._own_head: SignedHead | None = None
         self._doubtful: set[bytes] = set()
+        self._heard: OfferedHead | None = None
 
     @property
     def missing(self) -> int:
@@ -204,7 +213,17 @@ class LaneFollower:
 
     def _weigh_offer(self, event: Offered) -> list[Effect]:
         self._offers[event.peer] = event.offer
-        return self._weigh()
+        return [*self._hear_cosignatures(event.offer), *self._weigh()]
+
+    def _hear_cosignatures(self, offer: OfferedHead) -> list[Effect]:
+        """Keep who has cosigned what is held; every neighbour says the same, one soon after the other."""
+        assert self._held is not None, "cosignatures are heard once the store has answered"
+        is_held = offer.checkpoint.size <= self._held.adopted_size
+        if not offer.cosignatures or not is_held or offer == self._heard:
+            return []
+        head, effects = self._open(offer)
+        self._heard = offer
+        return [*effects, KeepCosignatures(self.origin, head)] if head else effects
 
     def _take_news(self, event: NewsOffered) -> list[Effect]:
         assert self._held is not None, "news is taken once the store has answered"
@@ -264,7 +283,9 @@ class LaneFollower:
 
     def _doubt_own(self, event: Offered | NewsOffered) -> list[Effect]:
         """Ask the store before an alarm: a head may be shown, and come back, before we are told of it here."""
-        if not self._is_beyond(event.offer) or self._open(event.offer)[0] is None:
+        if not self._is_beyond(event.offer):
+            return self._hear_cosignatures(event.offer)
+        if self._open(event.offer)[0] is None:
             return []
         self._offers[event.peer] = event.offer
         self.state = State.LOADING

@@ -109,7 +109,15 @@ class AdoptHead:
     hashes: tuple[bytes, ...]
 
 
-StoreStep = RememberHead | StoreEntries | AdoptHead
+@dataclass(frozen=True, slots=True)
+class KeepCosignatures:
+    """Keep the cosignatures in this note, those that hold, of a head that is held as far as it goes."""
+
+    origin: Origin
+    head: SignedHead
+
+
+StoreStep = KeepCosignatures | RememberHead | StoreEntries | AdoptHead
 
 
 def step_bytes(step: StoreStep) -> int:

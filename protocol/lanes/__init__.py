@@ -11,7 +11,18 @@ from protocol.log.record import BodyType
 
 KINDS: Mapping[str, RecordKind] = {
     kind.name: kind
-    for family in (identity, members, peers, policies, relays, witnesses, shops, listings, sequencing, postings)
+    for family in (
+        identity,
+        members,
+        peers,
+        policies,
+        relays,
+        witnesses,
+        shops,
+        listings,
+        sequencing,
+        postings,
+    )
     for kind in family.KINDS
 }
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 5
+VERSION = 6
 
 metadata = sa.MetaData()
 
@@ -76,6 +76,17 @@ remembered_heads = sa.Table(  # whose entries are on their way: contradicted lat
     metadata,
     sa.Column("lane_key", Integer, sa.ForeignKey("lanes.lane_key"), primary_key=True, autoincrement=False),
     sa.Column("note", Bytes, nullable=False),
+)
+
+cosignatures = sa.Table(  # of each witness the newest on a lane; the note has the log's line and that one
+    "cosignatures",
+    metadata,
+    sa.Column("lane_key", Integer, sa.ForeignKey("lanes.lane_key"), primary_key=True),
+    sa.Column("witness", PlainText, primary_key=True),  # its key name
+    sa.Column("size", Integer, nullable=False),
+    sa.Column("time_seconds", Integer, nullable=False),
+    sa.Column("note", Bytes, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 signing_marks = sa.Table(  # the main store's half of the guard

@@ -23,6 +23,8 @@ from protocol.exchange.frames import (
     Blob,
     BlobGet,
     Bye,
+    Cosigned,
+    CosignGet,
     Delivery,
     Entries,
     EntriesGet,
@@ -144,6 +146,8 @@ ONE_OF_EACH: list[Frame] = [
     PairReveal(b"n" * 32),
     PairConfirm(),
     PairCancel("pairing_cancelled"),
+    CosignGet(7, HEAD, 3, (b"h" * 32,)),
+    Cosigned(7, b"s" * 76),
     Refused(6, "blob_not_held", ""),
     Ping(7),
     Pong(7),
@@ -160,7 +164,7 @@ def test_every_frame_comes_back_as_it_was_sent(frame: Frame) -> None:
 def test_each_type_of_frame_is_tried_here() -> None:
     """The list above misses no type, and every request has its answer."""
     assert {type(frame) for frame in ONE_OF_EACH} == set(FRAME_TYPES.values())
-    assert len(ANSWERS) == 22
+    assert len(ANSWERS) == 23
 
 
 def test_the_largest_sealed_object_fits_into_a_frame() -> None:

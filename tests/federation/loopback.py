@@ -10,15 +10,25 @@ from typing import Any, Self
 
 from node.config import Listen, read_sources
 from node.federation import Federation
-from node.federation.store import Finding
+from node.federation.store import Finding, LookedUp, Question
 from node.operations.lifecycle import Listening
 from node.vault import Vault
 from node.writer.lane_writer import Advance
 from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
-from protocol.exchange.frames import Answer, Blob, BlobGet, Refused, Request, Sealed, SealedGet, SealedObject
+from protocol.exchange.frames import (
+    Answer,
+    Blob,
+    BlobGet,
+    CosignGet,
+    Refused,
+    Request,
+    Sealed,
+    SealedGet,
+    SealedObject,
+)
 from protocol.exchange.holding import HeldLane, StoreStep
-from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
+from protocol.exchange.listing import Place, SumUpHeads
 from protocol.exchange.relay import (
     LoadParts,
     LoadRelays,
@@ -30,6 +40,7 @@ from protocol.exchange.relay import (
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementJudged, StatementsLoaded
 from protocol.exchange.trust_events import InvitesLoaded, PeerTrusted, Settle, Settled, TrustPeer
+from protocol.exchange.witnessing import WitnessesKnown
 from protocol.identity.genesis import make_genesis
 from protocol.identity.keys import SigningKey, log_key_hash
 from protocol.identity.sealing import ReaderKey
@@ -129,9 +140,14 @@ class LoopbackStore:
     async def keep_places(self, places: Mapping[bytes, Place]) -> None:
         self.memory.places.update(places)
 
-    async def sum_up(self, wanted: SumUpHeads) -> HeadsSummedUp | HeadsItemized:
+    async def look_up(self, question: Question) -> LookedUp:
         self._check()
-        return await asyncio.to_thread(self.memory.sum_up, wanted, b"k" * 16)
+        if not isinstance(question, SumUpHeads):
+            return WitnessesKnown(0, {})
+        return await asyncio.to_thread(self.memory.sum_up, question, b"k" * 16)
+
+    async def cosign(self, request: CosignGet) -> Answer:
+        return Refused(request.number, "witness_log_unknown", "")
 
     async def trust_of(self, community: bytes) -> Trust:
         return self.trusts.get(community, "found")

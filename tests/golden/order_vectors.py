@@ -8,6 +8,7 @@ from itertools import product
 
 from protocol.amounts.split import TaxTotal, policy_id
 from protocol.lanes.charter.identity import LaneStatement
+from protocol.lanes.charter.witnesses import Witness
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Reference
 from protocol.lanes.trade.orders import LEGAL_MOVES, TAKEABLE
 from protocol.log.merkle import leaf_hashes, subtree_root
@@ -173,7 +174,9 @@ def charter_and_market() -> Cut:
     shop.admit(keeper)
     shop.say(CHARTER, "peer.vouched", community=Village("peer").community)
     shop.say(CHARTER, "lane.declared", lane="market/pets", visibility="peers")
-    shop.say(CHARTER, "witnesses.adopted", witnesses=[Village("peer").community], threshold=1)
+    peer = Village("peer")
+    witness = Witness(community=peer.community, witness_key=peer.witness.public)
+    shop.say(CHARTER, "witnesses.adopted", witnesses=[witness], threshold=1)
     shop.say(CHARTER, "relays.named", relays=[Village("relay").community, Village("peer").community])
     shop.adopt()
     shop.say(

@@ -6,8 +6,9 @@ Named and described as in `void_by_form`.
 from typing import Any
 
 from protocol.identity.genesis import Proofs
-from protocol.identity.keys import log_key_hash
+from protocol.identity.keys import SigningKey, log_key_hash
 from protocol.lanes import BODY_TYPES, KINDS
+from protocol.lanes.charter.witnesses import Witness
 from protocol.lanes.kind import CHARTER, TRADE
 from protocol.limits import SPANS_MAX
 from protocol.log.record import decode_record, encode_record
@@ -16,6 +17,7 @@ from tests.golden.void_by_form import publish, village
 from tests.village import MARKET, POLICY, START_MS, Village, Villager, object_id, seed
 
 MEMBER = Villager("member")
+WITNESS = Witness(community=seed("witness"), witness_key=SigningKey(seed("its key")).public)
 
 
 def genesis_misplaced() -> Cut:
@@ -233,8 +235,9 @@ def relay_is_self() -> Cut:
 def witness_is_self() -> Cut:
     """A community names others as its witnesses, not itself; whom it named before stays."""
     shop = village()
-    shop.say(CHARTER, "witnesses.adopted", witnesses=[seed("witness")], threshold=1)
-    shop.say(CHARTER, "witnesses.adopted", witnesses=[seed("witness"), shop.community], threshold=2)
+    shop.say(CHARTER, "witnesses.adopted", witnesses=[WITNESS], threshold=1)
+    own = Witness(community=shop.community, witness_key=shop.witness.public)
+    shop.say(CHARTER, "witnesses.adopted", witnesses=[WITNESS, own], threshold=2)
     return cut_of(shop)
 
 

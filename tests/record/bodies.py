@@ -86,7 +86,10 @@ _OVERRIDES: dict[tuple[str, str], Strategy] = {
     ),
     ("OrderPlaced", "threshold"): st.integers(0, 2),
     ("WitnessesAdopted", "witnesses"): st.lists(
-        st.binary(min_size=32, max_size=32), min_size=2, max_size=3, unique=True
+        st.binary(min_size=32, max_size=32).map(lambda raw: {"community": raw, "witness_key": raw}),
+        min_size=2,
+        max_size=3,
+        unique_by=lambda witness: witness["community"],
     ),
     ("WitnessesAdopted", "threshold"): st.integers(1, 2),
     ("RelaysNamed", "relays"): st.lists(st.binary(min_size=32, max_size=32), max_size=3, unique=True),

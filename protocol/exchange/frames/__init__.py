@@ -104,6 +104,7 @@ from protocol.exchange.frames.trust import (
     TrustPush,
     TrustRequest,
 )
+from protocol.exchange.frames.witnessing import Cosigned, CosignGet
 from protocol.limits import FRAME_BYTES_MAX
 
 __all__ = [
@@ -127,6 +128,8 @@ __all__ = [
     "BlobGet",
     "Bye",
     "Code",
+    "CosignGet",
+    "Cosigned",
     "Count",
     "Delivery",
     "Entries",
@@ -207,6 +210,7 @@ Request = (
     | TilesGet | EntriesGet | SealedGet | SealedPut | BlobGet
     | StatementsSince | StatementGet
     | RelayRequest | BackupRequest
+    | CosignGet
     | RelayRequest
     | TrustRequest
 )  # fmt: skip
@@ -214,6 +218,7 @@ Answer = (
     Heads | HeadsSummary | Tiles | Entries | Sealed | SealedAck | Blob
     | StatementDigests | Statement
     | RelayAnswer | BackupAnswer
+    | Cosigned
     | RelayAnswer
     | TrustAnswer
     | Refused
@@ -233,6 +238,7 @@ ANSWERS: dict[type[Request], type[Answer]] = {
     SealedGet: Sealed,
     SealedPut: SealedAck,
     BlobGet: Blob,
+    CosignGet: Cosigned,
     StatementsSince: StatementDigests,
     StatementGet: Statement,
     RelayRegister: RelayTerms,
