@@ -1,7 +1,8 @@
 """Photos: what a shop's phone took becomes a small WebP without anything that tells where or by whom.
 
 A photo is taken apart only after its size was bounded, one at a time: forty megapixels fill a small machine.
-A photo of another community's listing is fetched from that community when somebody looks at it.
+A photo of another community's listing is fetched when somebody looks at it: from that community, or from
+another followed one that has it.
 
     added = await add_photo(node, PhotoDraft(content=content))
     await publish_listing(node, ListingDraft(..., images=[added.sha256]))
@@ -19,6 +20,7 @@ from node.errors import NodeError
 from protocol.errors import SessionError
 from protocol.identity.keys import to_base32
 from storage.blobs import Blob, blob, put_blob
+from storage.peers import all_peers
 from storage.views.reading import StateReader
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 PHOTO_BYTES_MAX = 12 * 1_048_576
 PHOTO_PIXELS_MAX = 40_000_000
 PHOTO_SIDE_MAX = 1_600
+PHOTO_SOURCES_MAX = 4
 FETCHED_BYTES_MAX = 2 * 1_048_576
 QUALITY = 80
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
@@ -70,7 +73,7 @@ async def add_photo(node: Node, request: PhotoDraft) -> AddedPhoto:
 
 
 async def show_photo(node: Node, request: PhotoName) -> Blob:
-    """Return a photo that is here, or that a listing names and its community hands over; else `not_found`."""
+    """Return a photo that is here, or that a listing names and a followed community has; else `not_found`."""
     digest = hash_of(request.sha256)
     found = await node.read(lambda read: blob(read.connection, digest))
     if found is None and request.listing is not None:
@@ -111,25 +114,45 @@ def _as_webp(image: "Image") -> bytes:
 
 
 async def _fetch(node: Node, digest: bytes, place: ListingPlace) -> Blob | None:
-    """Ask the listing's community for a photo that the listing names; a stranger can make us fetch no other."""
+    """Fetch a photo that the listing names; a stranger can make us fetch no other.
+
+    It is its own proof, so whoever has it may hand it over: the listing's community may not be within reach.
+    """
     community = hash_of(place.community) if place.community else node.community
     key = (community, market_of(place.sector), id_of(place.listing_id))
 
-    def named(read: StateReader) -> str | None:
+    connected = node.federation_service.connected()
+
+    def named(read: StateReader) -> tuple[str | None, list[bytes]]:
         listing = read.get("listing", key)
         images = (listing.published.images or ()) if listing else ()
-        return next((image.media_type for image in images if image.sha256 == digest), None)
+        media_type = next((image.media_type for image in images if image.sha256 == digest), None)
+        return media_type, _sources(read, community, connected)
 
-    media_type = await node.read(named)
+    media_type, sources = await node.read(named)
     if media_type is None or community == node.community:
         return None
-    try:
-        content = await node.federation_service.questions.get_blob(
-            community, digest, bytes_max=FETCHED_BYTES_MAX
-        )
-    except SessionError:  # away, or without it: the listing is shown without
+    for source in sources:
+        try:
+            content = await node.federation_service.questions.get_blob(
+                source, digest, bytes_max=FETCHED_BYTES_MAX
+            )
+        except SessionError:  # away, or without it: another may have it
+            continue
+        return await _keep(node, Blob(media_type, content))
+    return None
+
+
+async def _keep(node: Node, found: Blob) -> Blob | None:
+    """Keep what a listing names, if it is a picture."""
+    if not found.content.startswith(_BEGINNINGS):
         return None
-    if not content.startswith(_BEGINNINGS):
-        return None
-    await node.write(lambda transaction: put_blob(transaction.connection, media_type, content))
-    return Blob(media_type, content)
+    await node.write(lambda transaction: put_blob(transaction.connection, *found))
+    return found
+
+
+def _sources(read: StateReader, owner: bytes, connected: frozenset[bytes]) -> list[bytes]:
+    """Whom to ask, the owner first: some followed communities that are there; the others learn nothing of it."""
+    followed = [peer.community for peer in all_peers(read.connection) if peer.trust == "followed"]
+    others = [community for community in followed if community != owner]
+    return [source for source in (owner, *others) if source in connected][:PHOTO_SOURCES_MAX]

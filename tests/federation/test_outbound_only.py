@@ -9,6 +9,7 @@ from protocol.amounts.split import policy_id
 from protocol.identity.keys import from_base32
 from storage.relay_shelf import all_recipients, shelf
 from tests.federation.whole_nodes import (
+    DIALS_OUT_ONLY,
     WholeNode,
     befriend,
     name_relay,
@@ -45,8 +46,8 @@ async def test_a_whole_order_goes_through_a_relay(tmp_path: Path) -> None:
     """From the listing to mirrored postings, with no session between the two."""
     async with (
         whole_node(tmp_path / "r", "Relay") as relay,
-        whole_node(tmp_path / "a", "Orchard") as orchard,
-        whole_node(tmp_path / "b", "Ferry") as ferry,
+        whole_node(tmp_path / "a", "Orchard", **DIALS_OUT_ONLY) as orchard,
+        whole_node(tmp_path / "b", "Ferry", **DIALS_OUT_ONLY) as ferry,
     ):
         listing = await meet(orchard, ferry, relay)
         await name_relay(orchard, relay)

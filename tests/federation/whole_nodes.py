@@ -39,6 +39,7 @@ from storage.peers import Peer, save_peer
 from tests.village import POLICY
 
 PATIENCE_SECONDS = 60.0
+DIALS_OUT_ONLY = {"reached_at": "none"}
 DETAILS = DetailsDraft(fulfilment="pickup", name="Ann", contact="ann", note="ring twice")
 
 

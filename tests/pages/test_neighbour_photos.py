@@ -3,7 +3,7 @@
 import pytest
 
 from node.actions.listings import ListingDraft, ListingPlace, publish_listing, show_listing
-from node.actions.peers import PeerAddress, add_peer
+from node.actions.peers import PeerAddress, PeerName, add_peer, follow_peer
 from node.actions.photos import PhotoDraft, PhotoName, add_photo, show_photo
 from node.actions.shops import ShopDraft, publish_shop
 from node.errors import NodeError
@@ -11,6 +11,7 @@ from node.lane_exchange import answer_request
 from protocol.exchange.frames import Blob, BlobGet, Refused
 from protocol.identity.keys import from_base32
 from protocol.lanes.market.listings import FixedPrice, Tax
+from storage.peers import Peer, save_peer
 from tests.pages.desk_site import picture
 from tests.pages.neighbour_nodes import opened_community
 
@@ -71,3 +72,51 @@ async def test_a_peer_hears_what_of_a_photo_is_not_here(tmp_path) -> None:
             refused = await asked(wanted, offset)
             assert isinstance(refused, Refused)
             assert refused.code == code
+
+
+async def test_a_photo_comes_from_whoever_has_it_while_its_owner_is_away(tmp_path) -> None:
+    """Orchard and Mill only dial Hub. Mill gets Orchard's photo from Hub, once somebody has looked at it there."""
+    async with (
+        opened_community(tmp_path / "h", "Hub") as hub,
+        opened_community(tmp_path / "a", "Orchard", reached_at="none") as orchard,
+        opened_community(tmp_path / "b", "Mill") as mill,
+    ):
+        photo = await add_photo(orchard.node, PhotoDraft(content=picture()))
+        shop = await publish_shop(orchard.node, ShopDraft(sector="food", name={"en": "Press"}))
+        draft = ListingDraft(
+            sector="food",
+            shop_id=shop.shop_id,
+            title={"en": "Cider"},
+            price=FixedPrice(currency="EUR", amount_minor=450),
+            unit_code="LTR",
+            tax=Tax(tax_class="rate_700", rate_bp=700),
+            fulfilment=["pickup"],
+            images=[photo.sha256],
+        )
+        listing = await publish_listing(orchard.node, draft)
+        place = ListingPlace(community=orchard.id, sector="food", listing_id=listing.listing_id)
+        for each in (orchard, mill):
+            await add_peer(each.node, PeerAddress(address=hub.address, community=hub.id))
+        known = Peer(orchard.node.community, "", (), "found", genesis=orchard.node.vault.genesis_record)
+        await mill.node.write(lambda transaction: save_peer(transaction.connection, known))
+        await follow_peer(mill.node, PeerName(community=orchard.id))
+
+        async def is_there() -> bool:
+            return orchard.node.community in hub.node.federation_service.connected()
+
+        await hub.until(is_there)
+        await follow_peer(hub.node, PeerName(community=orchard.id))
+
+        async def has_listing() -> bool:
+            try:
+                return bool((await show_listing(mill.node, place)).images)
+            except NodeError:
+                return False
+
+        await mill.until(has_listing)
+        wanted = PhotoName(sha256=photo.sha256, listing=place)
+        with pytest.raises(NodeError):
+            await show_photo(mill.node, wanted)
+        looked_at = await show_photo(hub.node, wanted)
+        assert (await show_photo(mill.node, wanted)).content == looked_at.content
+        assert orchard.node.community not in mill.node.federation_service.connected()
