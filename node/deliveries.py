@@ -27,14 +27,13 @@ class Deliveries:
         self.terms[relay] = terms or code
 
     def note_waiting(self, relay: bytes, waiting: Collection[Delivery]) -> None:
-        """Hear what waits at a relay, besides what was said before; a relay that invents is not believed."""
-        if not waiting:
-            return
+        """Hear what waits at a relay, besides what was said before; what did not come then is tried again now."""
         listed = self._waiting.setdefault(relay, {})
         listed.update(dict.fromkeys(waiting))
         for delivery in list(listed)[: max(0, len(listed) - RELAY_OBJECTS_MAX)]:
             del listed[delivery]
-        self._has_news()
+        if listed:
+            self._has_news()
 
     def waiting(self) -> dict[bytes, tuple[Delivery, ...]]:
         """Return what waits, by relay."""

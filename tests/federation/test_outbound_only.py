@@ -1,12 +1,29 @@
 """Two shops that only dial out trade by way of a relay, which reads nothing of what they seal."""
 
 from pathlib import Path
+from typing import Any
 
-from node.actions.buying import OwnOrderName, confirm_receipt
+from msgspec.structs import replace
+
+from node.actions.buying import OwnOrderName, PlacedOrder, confirm_receipt
 from node.actions.policies import PolicyDraft, adopt_policy
 from node.actions.selling import OrderName, accept_order, fulfil_order
-from protocol.amounts.split import policy_id
-from protocol.identity.keys import from_base32
+from node.cli.order_text import order_lines
+from node.peering import NodePeering
+from node.relaying import load_parts, note_put
+from protocol.exchange.frames import (
+    Answer,
+    Delivery,
+    Receipt,
+    RelayGet,
+    RelayList,
+    RelayListed,
+    RelayPut,
+    Request,
+    Sealed,
+)
+from protocol.exchange.relay import NotePut
+from protocol.limits import RELAY_PUTS_MAX
 from storage.relay_shelf import all_recipients, shelf
 from tests.federation.whole_nodes import (
     DIALS_OUT_ONLY,
@@ -15,9 +32,12 @@ from tests.federation.whole_nodes import (
     name_relay,
     offer_cider,
     order_cider,
+    sees_offer,
     whole_node,
 )
 from tests.village import POLICY
+
+WEEKS_MS = 10 * 7 * 86_400_000
 
 
 async def meet(orchard: WholeNode, ferry: WholeNode, relay: WholeNode) -> str:
@@ -26,15 +46,16 @@ async def meet(orchard: WholeNode, ferry: WholeNode, relay: WholeNode) -> str:
     await adopt_policy(ferry.node, PolicyDraft(policy=POLICY))
     await befriend(orchard, relay, ferry)
     await befriend(ferry, relay, orchard)
-
-    async def has_listing() -> bool:
-        place = (orchard.node.community, "market/food", from_base32(listing, 16))
-        return await ferry.knows("listing", place) and await ferry.knows(
-            "adopted_policy", (orchard.node.community, policy_id(POLICY))
-        )
-
-    await ferry.until(has_listing)
+    await name_relay(orchard, relay.id)
+    await sees_offer(ferry, orchard, listing)
     return listing
+
+
+async def is_delivered(buyer: WholeNode, placed: PlacedOrder) -> None:
+    async def holds() -> bool:
+        return (await buyer.order(placed)).delivery == "delivered"
+
+    await buyer.until(holds)
 
 
 async def owes(shop: WholeNode) -> bool:
@@ -43,31 +64,18 @@ async def owes(shop: WholeNode) -> bool:
 
 
 async def test_a_whole_order_goes_through_a_relay(tmp_path: Path) -> None:
-    """From the listing to mirrored postings, with no session between the two."""
+    """From the listing to mirrored postings, with no session between the two; the relay is left with nothing."""
     async with (
         whole_node(tmp_path / "r", "Relay") as relay,
         whole_node(tmp_path / "a", "Orchard", **DIALS_OUT_ONLY) as orchard,
         whole_node(tmp_path / "b", "Ferry", **DIALS_OUT_ONLY) as ferry,
     ):
-        listing = await meet(orchard, ferry, relay)
-        await name_relay(orchard, relay)
-
-        async def knows_relays() -> bool:
-            return await ferry.knows("relays", (orchard.node.community,))
-
-        await ferry.until(knows_relays)
-        placed = await order_cider(ferry, orchard, listing)
-        assert (await ferry.order(placed)).delivery == "waiting"
-
-        async def is_delivered() -> bool:
-            return (await ferry.order(placed)).delivery == "delivered"
-
-        await ferry.until(is_delivered)
+        placed = await order_cider(ferry, orchard, await meet(orchard, ferry, relay))
+        await is_delivered(ferry, placed)
         assert (await orchard.order(placed)).opened == "yes"
         assert await relay.node.read(lambda read: shelf(read.connection)) == (0, 0)
-        assert [
-            known.community for known in await relay.node.read(lambda read: all_recipients(read.connection))
-        ] == [orchard.node.community]
+        kept_for = await relay.node.read(lambda read: all_recipients(read.connection))
+        assert [known.community for known in kept_for] == [orchard.node.community]
         name = OrderName(buyer=placed.buyer, order_id=placed.order_id)
         await accept_order(orchard.node, name)
         await fulfil_order(orchard.node, name)
@@ -76,13 +84,106 @@ async def test_a_whole_order_goes_through_a_relay(tmp_path: Path) -> None:
             return (await ferry.order(placed)).status == "fulfilled"
 
         await ferry.until(is_fulfilled)
+        assert (await ferry.order(placed)).delivery is None
         await confirm_receipt(ferry.node, OwnOrderName(order_id=placed.order_id))
 
         async def are_mirrored() -> bool:
-            shown = await ferry.order(placed)
             owed = [await owes(shop) for shop in (orchard, ferry)]
-            return shown.status == "completed" and not any(owed)
+            return (await ferry.order(placed)).status == "completed" and not any(owed)
 
         await ferry.until(are_mirrored)
         assert ferry.node.community not in orchard.node.federation_service.connected()
         assert orchard.node.community not in ferry.node.federation_service.connected()
+
+
+class LyingRelay(NodePeering):
+    """Hands out garbage, says that everything was taken, and lists again what was taken long ago."""
+
+    def __init__(self, node: Any) -> None:
+        super().__init__(node)
+        self.lies = True
+        self.seen: dict[bytes, bytes] = {}
+        self.garbage = 0
+        liars.append(self)
+
+    async def answer(self, reader: bytes, request: Request) -> Answer:
+        if isinstance(request, RelayPut):
+            self.seen |= {item.commitment: reader for item in request.objects}
+        answer = await super().answer(reader, request)
+        if isinstance(request, RelayList) and isinstance(answer, RelayListed):
+            replayed = tuple(Delivery(sender, name) for name, sender in self.seen.items() if sender != reader)
+            answer = replace(answer, waiting=answer.waiting or replayed)
+            if self.lies:
+                answer = replace(answer, taken=tuple(Receipt(name, b"x" * 32) for name in self.seen))
+        if isinstance(request, RelayGet) and isinstance(answer, Sealed) and self.lies:
+            self.garbage += len(answer.objects)
+            spoilt = (replace(item, ciphertext=b"g" + item.ciphertext[1:]) for item in answer.objects)
+            answer = replace(answer, objects=tuple(spoilt))
+        return answer
+
+
+liars: list[LyingRelay] = []
+
+
+async def test_a_relay_that_lies_delivers_nothing_and_convinces_nobody(tmp_path: Path) -> None:
+    """Garbage is not kept, an invented receipt is no receipt; once it is honest, everything arrives after all."""
+    async with (
+        whole_node(tmp_path / "r", "Relay", peering=LyingRelay) as relay,
+        whole_node(tmp_path / "a", "Orchard", **DIALS_OUT_ONLY) as orchard,
+        whole_node(tmp_path / "b", "Ferry", **DIALS_OUT_ONLY) as ferry,
+    ):
+        placed = await order_cider(ferry, orchard, await meet(orchard, ferry, relay))
+        liar = liars.pop()
+
+        async def has_lied() -> bool:
+            relay.node.federation_service.tell_shelf_changed(ferry.node.community)
+            blames = ferry.node.federation_service._links.driver.blames
+            return liar.garbage > 0 and blames["receipt_refused"] > 0
+
+        await ferry.until(has_lied)
+        assert (await orchard.order(placed)).opened == "not_here"
+        shown = await ferry.order(placed)
+        assert (shown.delivery, shown.kept_by) == ("waiting", {"en": "Relay"})
+        liar.lies = False
+        relay.node.federation_service.tell_shelf_changed(orchard.node.community)
+        await is_delivered(ferry, placed)
+        assert (await orchard.order(placed)).opened == "yes"
+
+
+async def test_what_nobody_fetches_is_put_again_a_few_times_and_then_has_expired(tmp_path: Path) -> None:
+    """The seller is away for months: its order waits at the relay again and again, until the buyer is told."""
+    async with (
+        whole_node(tmp_path / "r", "Relay") as relay,
+        whole_node(tmp_path / "b", "Ferry", **DIALS_OUT_ONLY) as ferry,
+    ):
+        async with whole_node(tmp_path / "a", "Orchard", **DIALS_OUT_ONLY) as orchard:
+            listing = await meet(orchard, ferry, relay)
+        placed = await order_cider(ferry, orchard, listing)
+
+        async def is_kept() -> bool:
+            return (await ferry.order(placed)).kept_by is not None
+
+        await ferry.until(is_kept)
+        assert "waiting at Relay for the seller's node" in "\n".join(
+            order_lines(await in_json(ferry, placed))
+        )
+        now_ms, peers = ferry.node.clock.now(), (relay.node.community,)
+        for _ in range(RELAY_PUTS_MAX - 1):
+            now_ms += WEEKS_MS
+            [batch] = await ferry.node.write(lambda job, now_ms=now_ms: load_parts(job, peers, now_ms))
+            names = tuple(item.commitment for item in batch.objects)
+            note = NotePut(batch.relay, names, names, 1, 0)
+            await ferry.node.write(lambda job, note=note, now_ms=now_ms: note_put(job, note, now_ms))
+            assert (await ferry.order(placed)).delivery == "waiting"
+        after_ms = now_ms + WEEKS_MS
+        assert await ferry.node.write(lambda job: load_parts(job, peers, after_ms)) == ()
+        assert (await ferry.order(placed)).delivery == "expired"
+        assert "not fetched in time" in "\n".join(order_lines(await in_json(ferry, placed)))
+
+
+async def in_json(shop: WholeNode, placed: PlacedOrder) -> dict[str, Any]:
+    """The order as the API tells it to the command line."""
+    from msgspec import to_builtins
+
+    told: dict[str, Any] = to_builtins(await shop.order(placed))
+    return told

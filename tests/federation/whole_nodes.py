@@ -33,7 +33,9 @@ from node.peering import NodePeering
 from node.vault import found_community, has_vault, open_vault
 from node.writer.clock import system_clock
 from node.writer.lane_writer import Advance
-from protocol.identity.keys import to_base32
+from protocol.amounts.split import policy_id
+from protocol.exchange.frames import RelayTerms
+from protocol.identity.keys import from_base32, to_base32
 from protocol.lanes.market.listings import FixedPrice, Tax
 from storage.peers import Peer, save_peer
 from tests.village import POLICY
@@ -73,7 +75,9 @@ class WholeNode:
 
 
 @asynccontextmanager
-async def whole_node(folder: Path, name: str, *, port: int = 0, **settings: str) -> AsyncIterator[WholeNode]:
+async def whole_node(
+    folder: Path, name: str, *, peering: Callable[[Node], NodePeering] = NodePeering, **settings: str
+) -> AsyncIterator[WholeNode]:
     """Found the community where there is none, and run its node until the block ends."""
     if not has_vault(folder):
         found_community(
@@ -99,10 +103,10 @@ async def whole_node(folder: Path, name: str, *, port: int = 0, **settings: str)
             loop.call_soon_threadsafe(deliver, advance)
 
     async with opened_node(read, open_vault(folder), on_advance=tell) as node:
-        http, peers = listen(Listen("127.0.0.1", 0)), listen(Listen("127.0.0.1", port))
+        http, peers = listen(Listen("127.0.0.1", 0)), listen(Listen("127.0.0.1", 0))
         http.socket.close()
         federation = Federation(
-            store=NodePeering(node), vault=node.vault, settings=read, listening=peers, http=http
+            store=peering(node), vault=node.vault, settings=read, listening=peers, http=http
         )
         async with federation:
             node.federation = federation
@@ -112,29 +116,50 @@ async def whole_node(folder: Path, name: str, *, port: int = 0, **settings: str)
                 listeners.clear()
 
 
-async def befriend(shop: WholeNode, relay: WholeNode, *others: WholeNode) -> None:
-    """A shop dials the relay, follows everybody, and lets them read its trade; they are told of it by hand."""
-    await add_peer(shop.node, PeerAddress(address=relay.address, community=relay.id))
+async def befriend(shop: WholeNode, relay: WholeNode, other: WholeNode) -> None:
+    """A shop dials the relay, which follows it; it knows the other one, and lets both read its trade."""
+    await dial_relay(shop, relay.id, relay.address)
+
+    async def is_met() -> bool:
+        return shop.node.community in relay.node.federation_service.connected()
+
+    await shop.until(is_met)
+    await follow_peer(relay.node, PeerName(community=shop.id))
+    await introduce(shop, other)
+
+
+async def dial_relay(shop: WholeNode, relay_id: str, address: str) -> None:
+    """Follow a relay by its address, vouch for it, and wait for the session."""
+    await add_peer(shop.node, PeerAddress(address=address, community=relay_id))
+    relay = from_base32(relay_id, 32)
 
     async def is_connected() -> bool:
-        return (
-            relay.node.community in shop.node.federation_service.connected()
-            and shop.node.community in relay.node.federation_service.connected()
-        )
+        return relay in shop.node.federation_service.connected()
 
     await shop.until(is_connected)
-    await follow_peer(relay.node, PeerName(community=shop.id))
-    for other in others:
-        await introduce(shop, other)
-    for other in (relay, *others):
-        await vouch_peer(shop.node, PeerName(community=other.id))
+    await vouch_peer(shop.node, PeerName(community=relay_id))
 
 
 async def introduce(shop: WholeNode, other: WholeNode) -> None:
-    """What an invite does: a shop learns who another one is, and follows it, without an address."""
+    """A shop learns who another one is, follows it without an address, and lets it read its trade."""
     known = Peer(other.node.community, "", (), "found", genesis=other.node.vault.genesis_record)
     await shop.node.write(lambda transaction: save_peer(transaction.connection, known))
     await follow_peer(shop.node, PeerName(community=other.id))
+    await vouch_peer(shop.node, PeerName(community=other.id))
+
+
+async def sees_offer(buyer: WholeNode, seller: WholeNode, listing_id: str) -> None:
+    """Wait until the buyer's node has the listing, the policy and the relays of the seller."""
+    of = seller.node.community
+
+    async def has_all() -> bool:
+        return (
+            await buyer.knows("listing", (of, "market/food", from_base32(listing_id, 16)))
+            and await buyer.knows("adopted_policy", (of, policy_id(POLICY)))
+            and await buyer.knows("relays", (of,))
+        )
+
+    await buyer.until(has_all)
 
 
 async def offer_cider(shop: WholeNode) -> str:
@@ -161,14 +186,12 @@ async def order_cider(buyer: WholeNode, seller: WholeNode, listing_id: str) -> P
     return await place_order(buyer.node, OrderDraft(seller=seller.id, lines=[line], details=DETAILS))
 
 
-async def name_relay(shop: WholeNode, *relays: WholeNode) -> None:
-    """Name relays, and wait until they keep something for the shop."""
-    await name_relays(shop.node, RelaysDraft(relays=[relay.id for relay in relays]))
+async def name_relay(shop: WholeNode, relay_id: str) -> None:
+    """Name a relay, and wait until it keeps something for the shop."""
+    await name_relays(shop.node, RelaysDraft(relays=[relay_id]))
+    relay = from_base32(relay_id, 32)
 
-    async def are_kept() -> bool:
-        return all(
-            shop.node.deliveries.terms.get(relay.node.community) not in (None, "session_lost")
-            for relay in relays
-        )
+    async def is_kept() -> bool:
+        return isinstance(shop.node.deliveries.terms.get(relay), RelayTerms)
 
-    await shop.until(are_kept)
+    await shop.until(is_kept)
