@@ -3,6 +3,7 @@
 scripts/simulate --scenario crashes --nodes 8 --seed 7
 scripts/simulate --seeds 20                     every scenario, 20 seeds each
 scripts/simulate --report                       figures of a standard set, as JSON
+scripts/simulate --planted                      whether planted mistakes are found
 """
 
 import sys
@@ -10,15 +11,20 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 
 from simulation.figures import as_json, as_line, report
+from simulation.hunting import Hunt, hunts
 from simulation.latencies import topology_folder
 from simulation.progress import Progress
 from simulation.scenarios import SCENARIOS
 from simulation.world import Run, simulate
 
+HUNT_SEEDS = 3
+
 
 def main() -> int:
     """Run what was asked for, and return the exit code: 1 where something did not hold."""
     asked = _parse()
+    if asked.planted:
+        return _hunt(asked)
     runs: list[Run] = []
     for run in _runs(asked):
         runs.append(run)
@@ -30,6 +36,21 @@ def main() -> int:
     for run in failed:
         print(f"failed: {run.command}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _hunt(asked: Namespace) -> int:
+    """Plant every mistake in turn; fails where more than two in thirty are missed."""
+    found: list[Hunt] = []
+    for hunted in hunts(seeds=max(asked.seeds, HUNT_SEEDS)):
+        found.append(hunted)
+        print(hunted.as_line(), file=sys.stderr if asked.report else sys.stdout, flush=True)
+    missed = sum(hunted.run is None for hunted in found)
+    if asked.report:
+        figures = [hunted.as_figures() for hunted in found]
+        print(as_json({"planted": len(found), "found": len(found) - missed, "mistakes": figures}))
+    else:
+        print(f"{len(found) - missed} of {len(found)} planted mistakes found")
+    return 1 if missed * 15 > len(found) else 0
 
 
 def _parse() -> Namespace:
@@ -44,6 +65,7 @@ def _parse() -> Namespace:
     parser.add_argument("--hours", type=float, help="virtual hours of harm (the scenario's own number)")
     parser.add_argument("--counts", action="store_true", help="say how often everything happened")
     parser.add_argument("--report", action="store_true", help="print figures as JSON")
+    parser.add_argument("--planted", action="store_true", help="plant mistakes and say which are found")
     parser.add_argument("--default-latencies", action="store_true", help="do not use measured latencies")
     asked = parser.parse_args()
     if asked.nodes is not None and asked.nodes < 2:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 Action = Callable[[], None]
 Item = tuple[int, int, Action]
 
-_STEPS_A_MS_MAX = 20_000
+_STEPS_A_MS_MAX = 10_000
 START_MS = 1_800_000_000_000  # what every clock of a simulated world says at its beginning
 
 

@@ -50,6 +50,17 @@ def cut_off(world: World, group: Collection[Node], *, is_one_way: bool, for_ms: 
     world.agenda.plan(world.agenda.now_ms + for_ms, mend)
 
 
+def fill_disk(world: World, node: Node, *, for_ms: int) -> None:
+    """Let a node's disk take nothing for a while."""
+    node.is_disk_full = True
+    world.counts["full disks"] += 1
+
+    def make_room() -> None:
+        node.is_disk_full = False
+
+    world.agenda.plan(world.agenda.now_ms + for_ms, make_room)
+
+
 def make_liar(world: World, node: Node) -> None:
     """Let a node lie about everything that it passes on, now and then, for ever."""
     node.is_honest = False

@@ -67,6 +67,7 @@ class Node:
         self.is_up = False
         self.is_outbound_only = False
         self.is_honest = True
+        self.is_disk_full = False
         self.visibility: Literal["public", "peers"] = "public"
         self.life = 0
         self.fuse: int | None = None

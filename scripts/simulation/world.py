@@ -27,6 +27,7 @@ from simulation.people import do_something, finish, publish_many, settle_in
 from simulation.sharing import shared_answers
 from storage.errors import StorageError
 
+TOO_LITTLE = "too little happened"
 HOUR_MS = 3_600_000
 # What a machine raises where it has a bug of its own.
 BUGS = (
@@ -42,7 +43,7 @@ BUGS = (
 )
 PEERS_MODE_NODES_MAX = 8  # up to here trade and ledger are for vouched peers, beyond it public
 TARGETS = 3  # whom each node dials
-ACTS_A_NODE = 3  # what people do at each node in one burst
+ACTS_A_NODE = 2  # what people do at each node in one burst
 _BURST_MS = 20_000
 _SETTLE_MS = 2 * POLL_MS
 _ROUND_MS = 1_000
@@ -89,6 +90,11 @@ class Run:
     delivery_ms: tuple[int, ...] = ()
 
     @property
+    def has_broken(self) -> bool:
+        """Whether something did not hold, other than that too little happened."""
+        return any(TOO_LITTLE not in violation for violation in self.violations)
+
+    @property
     def command(self) -> str:
         """The command that repeats it."""
         hours = f" --hours {self.hours:g}"
@@ -117,7 +123,7 @@ class World:
         self.network = Network(self.agenda, self._stream("network"), way_ms, self.counts)
         self.oracle = Oracle(self.agenda, self.counts)
         self.oracle.delivery_ms_max = self.scenario.delivery_ms_max
-        self.up_ms = 0
+        self.up_ms = self.idle_ms = 0
         self._people = self._stream("people")
         for place in range(self.nodes_count):
             self.add_node(Community(f"community {place}"))
@@ -152,6 +158,11 @@ class World:
         self.nodes.append(node)
         return node
 
+    def at_the_end(self, times: int, act: Callable[[], None]) -> None:
+        """Plan something at so many moments while the last burst goes on, right before the healing."""
+        for _ in range(times):
+            self.agenda.plan(self.harm_ms - self.random.randint(1, 2 * _BURST_MS), act)
+
     def at_random(self, times: float, act: Callable[[], None]) -> None:
         """Plan something at so many random moments of the harming hours (a fraction is a chance)."""
         count = int(times) + (self.random.random() < times % 1)
@@ -177,7 +188,7 @@ class World:
             counts=self.counts,
             steps=self.agenda.steps,
             node_hours=self.up_ms / HOUR_MS,
-            stepped_node_hours=(self.up_ms - self.agenda.skipped_ms * len(self.nodes)) / HOUR_MS,
+            stepped_node_hours=(self.up_ms - self.idle_ms) / HOUR_MS,
             healed_seconds=healed,
             bytes_sent=self.network.bytes_sent,
             delivery_ms=tuple(self.oracle.delivery_ms),
@@ -209,11 +220,17 @@ class World:
             for _ in range(ACTS_A_NODE * self.nodes_count):
                 at_ms = start_ms + int(self._people.expovariate(1) * _BURST_MS)
                 if at_ms < self.harm_ms:
-                    self.agenda.plan(at_ms, self.act)
+                    self.agenda.plan(at_ms, self._act_quickly)
 
-    def act(self, node: Node | None = None) -> None:
-        """Let somebody do something at a node, one at random if none is named."""
-        actor = node or self._people.choice(self.nodes)
+    def _act_quickly(self) -> None:
+        """Several things in quick succession at one node, so that news overtakes what it follows."""
+        node = self._people.choice(self.nodes)
+        for number in range(self._people.choice((1, 1, 2, 3))):
+            at_ms = self.agenda.now_ms + number * self._people.randint(20, 400)
+            self.agenda.plan(at_ms, lambda: self.act(node))
+
+    def act(self, actor: Node) -> None:
+        """Let somebody do something at a node."""
         if actor.is_up:
             is_bulk = self._people.random() < self.scenario.bulk
             act = publish_many if is_bulk else do_something
@@ -227,6 +244,7 @@ class World:
             next_ms = end_ms if planned is None else min(planned, end_ms)
             if self._stands_still(next_ms):
                 agenda.skip_to(next_ms)
+                self.idle_ms += (next_ms - before) * sum(node.is_up for node in self.nodes)
                 self.counts["idle milliseconds skipped"] += next_ms - before
             went_on = agenda.step(end_ms)
             if agenda.steps % _PROGRESS_STEPS == 0:
@@ -256,7 +274,7 @@ class World:
         self.network.conditions = Conditions()
         self.network.cut.clear()
         for node in self.nodes:
-            node.fuse = None
+            node.fuse, node.is_disk_full = None, False
             if not node.is_up:
                 node.start()
         self.healing_ms = self.agenda.now_ms
@@ -314,7 +332,7 @@ class World:
         for what, least in self.scenario.needs.items():
             is_full = self.nodes_count >= self.scenario.nodes and self.hours >= self.scenario.hours
             if self.counts[what] < (least if is_full else min(least, 1)):
-                oracle.fail(f"too little happened: {self.counts[what]} {what}, {least} needed")
+                oracle.fail(f"{TOO_LITTLE}: {self.counts[what]} {what}, {least} needed")
 
     def _fold_anew(self, node: Node) -> int:
         """The digest of the same lanes, folded at once and in another order, without anything kept."""

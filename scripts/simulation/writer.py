@@ -108,6 +108,8 @@ class Writer:
         """Append one record, folded and free of faults; raises what would void it, then nothing is said."""
         if self.refusal:
             raise NodeError("writing_paused", self.refusal)
+        if self._node.is_disk_full:
+            raise StorageError("storage_full")
         if lane != CHARTER:
             self._open(lane)
         return self._append(lane, body)
@@ -121,6 +123,9 @@ class Writer:
 
     def take_step(self, step: StoreStep) -> LaneStored | LaneAdvanced | StepsFailed:
         """Take one step of another community's lane, where it fits."""
+        if self._node.is_disk_full:
+            self._node.count("steps refused")
+            return StepsFailed(step.origin)
         lane = self._node.disk.image.lane(step.origin)
         size = self._pending.get(step.origin, lane.tree.size)
         if isinstance(step, RememberHead):
@@ -228,7 +233,7 @@ class Writer:
     def _result(self, job: Job) -> Any:
         try:
             return job.work(self)
-        except (ProtocolError, NodeError, Waiting) as error:
+        except (ProtocolError, NodeError, StorageError, Waiting) as error:
             return error
 
     def _store_fresh(self) -> list[Origin]:

@@ -5,18 +5,16 @@ from simulation.world import Scenario, World
 
 
 def arrange(world: World) -> None:
-    """Cut random groups off at random moments."""
+    """Cut random groups off at random moments, and shortly while the last words are said."""
 
-    def cut() -> None:
+    def cut(for_ms: int) -> None:
         count = world.random.randint(1, max(1, len(world.nodes) // 2))
-        cut_off(
-            world,
-            world.random.sample(world.nodes, count),
-            is_one_way=world.random.random() < 0.5,
-            for_ms=int(10 ** world.random.uniform(3.5, 6.3)),
-        )
+        is_one_way = world.random.random() < 0.5
+        group = world.random.sample(world.nodes, count)
+        cut_off(world, group, is_one_way=is_one_way, for_ms=for_ms)
 
-    world.at_random(6 * world.hours, cut)
+    world.at_random(6 * world.hours, lambda: cut(int(10 ** world.random.uniform(3.5, 6.3))))
+    world.at_the_end(6, lambda: cut(world.random.randint(1_000, 8_000)))
 
 
 SCENARIO = Scenario(
