@@ -30,7 +30,7 @@ from storage.lanes import Lane as StoredLane
 from storage.lanes import LaneStore
 from storage.peers import forget_places, peer_of
 from storage.remembered import forget_remembered
-from storage.successors import keep_successor, successor_notes
+from storage.successors import chosen_successors_of, keep_successor, successor_notes
 
 REFUSED_BRANCH = "refused_branch"
 
@@ -64,6 +64,7 @@ def epoch_chain(read: Reading, community: bytes) -> EpochChain | None:
     return make_chain(
         EpochKeys.of_genesis(community, genesis),
         {epoch: [KnownNote(raw) for raw in some] for epoch, some in notes.items()},
+        chosen_successors_of(read.connection, community) if notes else None,
     )
 
 

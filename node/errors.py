@@ -56,6 +56,10 @@ SENTENCES: Mapping[str, str] = {
     "on the machine that holds it; this one reads, and signs nothing more.",
     "epoch_contested": "Two successor notes of this community contradict each other. Let the stewards choose one; "
     "until then this node signs nothing.",
+    "note_prepared": "A successor note waits for signatures of recovery sheets. Bring it back signed, or cancel it; "
+    "until then nothing is written.",
+    "note_other": "This is not the successor note that is asked for. Bring the one that was prepared here, or choose "
+    "one of those that are shown.",
     # trade
     "record_not_here": "The record cites one that has not arrived yet. Try again when the node has caught up.",
     "sector_unknown": "There is no such sector. Choose one of the nine.",

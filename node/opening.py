@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from node.auditing.audits import Audits
 from node.config import Settings
 from node.core import Node
+from node.epochs import epoch_chain
 from node.errors import NodeError
 from node.opened_orders import OpenedOrders
 from node.passwords import Passwords
@@ -20,14 +21,16 @@ from node.vault import Vault
 from node.writer.clock import ClockGuard, system_clock
 from node.writer.lane_writer import Advance, LaneWriter
 from node.writer.own_lanes import Signer
-from protocol.identity.succession import KnownNote, make_chain
-from protocol.identity.successor import EpochKeys
+from protocol.errors import ProtocolError
+from protocol.identity.successor import EpochKeys, parse_successor
 from protocol.lanes.kind import CHARTER
+from protocol.log.note import parse_note
 from storage.engine import Store, open_store
 from storage.guard import open_guard
 from storage.lanes import LaneStore
-from storage.successors import successor_notes
+from storage.views.reading import StateReader
 
+PREPARED_FILE = "prepared.successor"  # a successor note that waits for the signatures of other sheets
 READERS = 2
 LEASE_BYTES = 16
 
@@ -52,14 +55,15 @@ async def opened_node(
         guard = stack.enter_context(open_guard(settings.guard_url or where))
         _found_charter(store, vault)
         guarded_clock = ClockGuard(clock)
+        signer = _signer(store, vault)
         writer = LaneWriter(
             store,
             guard,
-            _signer(store, vault),
+            signer,
             lease=secrets.token_bytes(LEASE_BYTES),
             clock=guarded_clock,
             on_advance=on_advance,
-            refusal=refusal,
+            refusal=refusal or _prepared(vault, signer),
         )
         writer.start()
         stack.callback(writer.stop)
@@ -88,12 +92,18 @@ async def opened_node(
 def _signer(store: Store, vault: Vault) -> Signer:
     """The epoch that is open, as far as is known here, and its key where it is on this machine."""
     with store.read() as connection:
-        notes = successor_notes(connection, vault.community)
-    chain = make_chain(
-        EpochKeys.of_genesis(vault.community, vault.genesis),
-        {epoch: [KnownNote(raw) for raw in some] for epoch, some in notes.items()},
-    )
-    return Signer(vault.community, chain.epoch, vault.signer_key(chain.newest))
+        chain = epoch_chain(StateReader(connection), vault.community)
+    keys = chain.newest if chain else EpochKeys.of_genesis(vault.community, vault.genesis)
+    return Signer(vault.community, keys.epoch, vault.signer_key(keys))
+
+
+def _prepared(vault: Vault, signer: Signer) -> NodeError | None:
+    """Why nothing is written where a note waits for signatures: it seals what stands now."""
+    try:
+        waiting = parse_successor(parse_note((vault.folder / PREPARED_FILE).read_bytes()).text)
+    except (FileNotFoundError, ProtocolError):
+        return None
+    return NodeError("note_prepared") if waiting.epoch == signer.epoch else None
 
 
 def _found_charter(store: Store, vault: Vault) -> None:

@@ -29,6 +29,23 @@ from node.actions.buying import (
     request_cancellation,
 )
 from node.actions.desk import DeskAnswer, DeskQuery, show_desk
+from node.actions.keys import (
+    CancellationQuery,
+    KeysAnswer,
+    KeysQuery,
+    NoteChoice,
+    PreparationDraft,
+    PreparedNote,
+    RotatedAnswer,
+    RotationDraft,
+    SignedNote,
+    cancel_note,
+    choose_note,
+    combine_note,
+    prepare_note,
+    rotate_keys,
+    show_keys,
+)
 from node.actions.listings import (
     ListingAnswer,
     ListingDraft,
@@ -447,6 +464,28 @@ _PEOPLE = (
     ),
 )
 
+_KEYS = (
+    Route("GET", "/keys", show_keys, KeysQuery, KeysAnswer, "admin", "Show how the keys stand."),
+    Route(
+        "POST", "/keys/rotation", rotate_keys, RotationDraft, RotatedAnswer, "admin", "Open the next epoch."
+    ),
+    Route(
+        "POST",
+        "/keys/note",
+        prepare_note,
+        PreparationDraft,
+        PreparedNote,
+        "admin",
+        "Prepare new sheets.",
+        201,
+    ),
+    Route(
+        "POST", "/keys/note/signed", combine_note, SignedNote, RotatedAnswer, "admin", "Bring it back signed."
+    ),
+    Route("DELETE", "/keys/note", cancel_note, CancellationQuery, KeysAnswer, "admin", "Give the note up."),
+    Route("POST", "/keys/choice", choose_note, NoteChoice, KeysAnswer, "admin", "Choose a contested note."),
+)
+
 ROUTES: tuple[Route, ...] = (
     *_STATUS,
     *_MARKET,
@@ -460,4 +499,5 @@ ROUTES: tuple[Route, ...] = (
     *TRUST_ROUTES,
     *_AUDITORS,
     *_PEOPLE,
+    *_KEYS,
 )

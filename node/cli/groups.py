@@ -80,6 +80,10 @@ wildgrass = LazyGroup(
         "bundle": ("node.cli.bundle:bundle", _("Copy lanes into a directory or an archive.")),
         "receipt": ("node.cli.receipt:receipt", _("Write the proof of one record as a small file.")),
         "verify": ("node.cli.verify:verify", _("Check a receipt or a checkpoint that was handed over.")),
+        "key": (
+            "node.cli.key:key",
+            _("Show, rotate and recover the community's keys; make and sign for recovery sheets."),
+        ),
         "recover": (
             "node.cli.recover:recover",
             _("Bring a community back with its recovery words and two peers."),

@@ -9,10 +9,17 @@ from dataclasses import dataclass
 
 from node.errors import NodeError
 from protocol.errors import IdentityError
+from protocol.identity.genesis import check_recovery_set
 from protocol.identity.keys import SigningKey, log_key_hash
 from protocol.identity.recovery import derive_recovery_seeds
 from protocol.identity.succession import EpochChain
-from protocol.identity.successor import SealedLane, Successor, make_successor, verify_successor
+from protocol.identity.successor import (
+    RecoverySet,
+    SealedLane,
+    Successor,
+    make_successor,
+    verify_successor,
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -23,16 +30,24 @@ class MadeNote:
     log_seed: bytes
 
 
-def make_note(chain: EpochChain, entropy: bytes, *, lanes: Mapping[str, SealedLane], now_ms: int) -> MadeNote:
+def make_note(
+    chain: EpochChain,
+    entropy: bytes,
+    *,
+    lanes: Mapping[str, SealedLane],
+    now_ms: int,
+    recovery: RecoverySet | None = None,
+) -> MadeNote:
     """Return the note by which these words close the open epoch, or raise `words_of_another` where they may not.
 
     The first recovery key signs beside the next log key wherever it is one of the set: of a founder alone that
-    is a quorum, whose word stands against any next-key note.
+    is a quorum, whose word stands against any next-key note. A note with another `recovery` set is for others to
+    sign too, and is not verified here.
     """
     closing = chain.newest
     seeds = derive_recovery_seeds(entropy, next_epoch=closing.epoch + 1)
     later = derive_recovery_seeds(entropy, next_epoch=closing.epoch + 2)
-    log, recovery = SigningKey(seeds.next_log), SigningKey(seeds.recovery)
+    log, sheet = SigningKey(seeds.next_log), SigningKey(seeds.recovery)
     successor = Successor(
         community=closing.community,
         epoch=closing.epoch,
@@ -40,9 +55,13 @@ def make_note(chain: EpochChain, entropy: bytes, *, lanes: Mapping[str, SealedLa
         log_key=log.public,
         next_log_key_hash=log_key_hash(SigningKey(later.next_log).public),
         lanes=lanes,
+        recovery=recovery,
     )
-    sheets = [recovery] if recovery.public in closing.recovery.keys else []
+    sheets = [sheet] if sheet.public in (*closing.recovery.keys, *(recovery.keys if recovery else ())) else []
     note = make_successor(successor, log=log, recovery=sheets)
+    if recovery is not None:
+        check_recovery_set(recovery.keys, recovery.threshold)
+        return MadeNote(note, seeds.next_log)
     try:
         verify_successor(note, closing)
     except IdentityError as error:

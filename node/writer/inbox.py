@@ -27,10 +27,11 @@ class EpochEnd:
     """Close the epoch. `succeed` makes the successor note over the sealed lanes, and what signs the next epoch.
 
     It is called on the writer's thread when every head is signed. Whatever it has to keep for the next epoch
-    is on the disk when it returns.
+    is on the disk when it returns. `is_prepared` is for a note that was prepared, while nothing else is written.
     """
 
     succeed: Callable[[Signer, Mapping[str, SealedLane]], tuple[bytes, Signer]]
+    is_prepared: bool = False
 
 
 AskedJob = tuple[Job, "asyncio.Future[Any]"]

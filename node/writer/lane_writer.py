@@ -117,6 +117,11 @@ class LaneWriter:
         """Say and sign nothing from now on: somebody holds more of our lanes than we do."""
         self._refusal = refusal
 
+    def resume(self, code: str) -> None:
+        """Write again, where it was `code` that kept this node from it."""
+        if self._refusal is not None and self._refusal.code == code:
+            self._refusal = None
+
     @property
     def backlog(self) -> Backlog:
         """What is stored and not folded yet."""
@@ -258,11 +263,18 @@ class LaneWriter:
         A kill between two of them leaves an epoch that goes on, or one that is closed and opened at the start.
         """
         self._backlog.fold_own()
+        held_back = self._refusal
+        if end.is_prepared and held_back is not None and held_back.code == "note_prepared":
+            self._refusal = None
         if self._own.unsigned() and self._refusal is None:
             self._sign()
         if self._refusal is not None or self._own.unsigned():
             raise self._refusal or NodeError("writing_paused", "the newest records could not be signed")
-        note, signer = end.succeed(self._signer, self._own.sealed())
+        try:
+            note, signer = end.succeed(self._signer, self._own.sealed())
+        except NodeError:
+            self._refusal = held_back if end.is_prepared else self._refusal
+            raise
         with self._store.write() as connection:
             keep_successor(connection, signer.community, self._signer.epoch, note)
         self._signer = signer

@@ -1,0 +1,187 @@
+"""A new log key by the words, a quorum of sheets by a prepared note: nothing by a thief, nothing half done."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from node.actions.buying import OrderDraft, place_order
+from node.actions.keys import (
+    CancellationQuery,
+    KeysQuery,
+    NoteChoice,
+    PreparationDraft,
+    RotationDraft,
+    SignedNote,
+    cancel_note,
+    choose_note,
+    combine_note,
+    prepare_note,
+    rotate_keys,
+    show_keys,
+)
+from node.actions.order_book import show_order
+from node.actions.selling import OrderName, accept_order
+from node.actions.shops import ShopDraft, publish_shop
+from node.config import read_sources
+from node.core import Node
+from node.epochs import learn_successor
+from node.errors import NodeError
+from node.opening import opened_node
+from node.recovery.succession import make_note
+from node.vault import Kit, entropy_of_words, found_community, has_vault, open_vault
+from node.vault.kit import words_of_entropy
+from node.writer.clock import system_clock
+from protocol.errors import ProtocolError
+from protocol.identity.keys import SigningKey, to_base32
+from protocol.identity.recovery import derive_recovery_seeds
+from protocol.identity.successor import add_recovery_signature
+from tests.actions.test_one_community import DETAILS, open_shop
+
+SECOND, THIRD = bytes(16), b"third sheet's 16"
+
+
+def sheet_key(entropy: bytes) -> SigningKey:
+    return SigningKey(derive_recovery_seeds(entropy, next_epoch=1).recovery)
+
+
+def key_text(entropy: bytes) -> str:
+    return to_base32(sheet_key(entropy).public)
+
+
+class House:
+    """A folder with a community, and its words."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.kits: list[Kit] = []
+
+    @property
+    def words(self) -> str:
+        return self.kits[0].words
+
+    @property
+    def entropy(self) -> bytes:
+        return entropy_of_words(self.words)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Node]:
+        if not has_vault(self.folder):
+            found_community(
+                self.folder,
+                name={"en": "Orchard"},
+                currency="EUR",
+                words_language="en",
+                now_ms=system_clock(),
+                keep_kit=self.kits.append,
+            )
+        settings = read_sources(flags={"folder": str(self.folder)}, environment={}).settings()
+        async with opened_node(settings, open_vault(self.folder), on_advance=lambda advance: None) as node:
+            yield node
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "home")
+
+
+async def publish(node: Node, name: str) -> int:
+    return (await publish_shop(node, ShopDraft(sector="food", name={"en": name}))).record.epoch
+
+
+async def test_the_words_open_the_next_epoch_and_orders_on_their_way_go_on(house: House) -> None:
+    """An order that was placed before is accepted after; the same sheet rotates again, after a restart too."""
+    async with house.open() as node:
+        line = await open_shop(node)
+        draft = OrderDraft(seller=to_base32(node.community), lines=[line], details=DETAILS)
+        placed = await place_order(node, draft)
+        assert (await rotate_keys(node, RotationDraft(words=house.words))).epoch == 1
+        name = OrderName(buyer=to_base32(node.community), order_id=placed.order_id)
+        await accept_order(node, name)
+        assert (await show_order(node, name)).status == "accepted"
+    async with house.open() as node:
+        assert node.epoch == 1
+        assert (await rotate_keys(node, RotationDraft(words=house.words))).epoch == 2
+        assert await publish(node, "after") == 2
+        assert (await show_keys(node, KeysQuery())).epoch == 2
+
+
+async def test_a_thief_with_the_box_cannot_rotate(house: House) -> None:
+    """All live keys lie on the machine, and none of them opens an epoch; other words do not either."""
+    async with house.open() as node:
+        with pytest.raises(NodeError) as refused:
+            await rotate_keys(node, RotationDraft(words=words_of_entropy(SECOND, "en")))
+        assert refused.value.code == "words_of_another"
+        assert await publish(node, "still here") == 0
+
+
+async def shared_out(house: House, node: Node) -> None:
+    """Two of three sheets are enough from here on."""
+    keys = tuple(map(key_text, (house.entropy, SECOND, THIRD)))
+    prepared = await prepare_note(node, PreparationDraft(words=house.words, recovery_keys=keys, threshold=2))
+    raw = prepared.note.encode()
+    for entropy in (SECOND, THIRD):
+        raw = add_recovery_signature(raw, sheet_key(entropy))
+    await combine_note(node, SignedNote(note=raw.decode()))
+
+
+async def test_a_quorum_of_sheets_takes_the_place_of_one(house: House) -> None:
+    """Prepared, carried, signed, combined; then one sheet alone cannot put another set in its place."""
+    async with house.open() as node:
+        await publish(node, "before")
+        await shared_out(house, node)
+        assert await publish(node, "after") == 1
+        keys = await show_keys(node, KeysQuery())
+        assert (keys.recovery_threshold, len(keys.recovery_keys), keys.is_prepared) == (2, 3, False)
+        alone = PreparationDraft(words=house.words, recovery_keys=(key_text(house.entropy),), threshold=1)
+        prepared = await prepare_note(node, alone)
+        with pytest.raises(ProtocolError) as refused:
+            await combine_note(node, SignedNote(note=prepared.note))
+        assert refused.value.code == "successor_not_authorised"
+
+
+async def test_a_prepared_note_stops_writing_also_over_a_restart_until_it_is_given_up(house: House) -> None:
+    """It seals what stands now; another file than the one that was made is refused."""
+    async with house.open() as node:
+        await publish(node, "before")
+        keys = (key_text(house.entropy), key_text(SECOND))
+        draft = PreparationDraft(words=house.words, recovery_keys=keys, threshold=2)
+        prepared = await prepare_note(node, draft)
+        with pytest.raises(NodeError, match="waits for signatures"):
+            await publish(node, "meanwhile")
+    async with house.open() as node:
+        with pytest.raises(NodeError, match="waits for signatures"):
+            await publish(node, "meanwhile")
+        with pytest.raises(ProtocolError):
+            await combine_note(node, SignedNote(note=prepared.note))
+        with pytest.raises(NodeError, match="waits for signatures"):
+            await publish(node, "meanwhile")
+        await cancel_note(node, CancellationQuery())
+        assert await publish(node, "after") == 0
+        with pytest.raises(NodeError, match="not the successor note"):
+            await combine_note(node, SignedNote(note=prepared.note))
+
+
+async def test_stewards_choose_between_two_notes_that_contradict_each_other(house: House) -> None:
+    """Both hold: the node writes nothing until one is chosen, and then follows that one."""
+    async with house.open() as node:
+        await publish(node, "before")
+        from node.epochs import epoch_chain
+
+        chain = await node.read(lambda read: epoch_chain(read, node.community))
+        assert chain is not None
+        notes = [make_note(chain, house.entropy, lanes={}, now_ms=now_ms).note for now_ms in (1, 2)]
+
+        def learn(transaction: object) -> None:
+            for note in notes:
+                learn_successor(transaction, note)  # type: ignore[arg-type]  # a transaction
+            transaction.note_succession(node.community)  # type: ignore[attr-defined]  # a transaction
+
+        await node.write(learn)
+        keys = await show_keys(node, KeysQuery())
+        assert (keys.epoch, len(keys.contested)) == (0, 2)
+        chosen = await choose_note(
+            node, NoteChoice(community=to_base32(node.community), note=keys.contested[1])
+        )
+        assert (chosen.epoch, chosen.contested) == (1, [])
