@@ -90,6 +90,12 @@ def count_to_give(connection: sa.Connection, keeper: bytes, reader: bytes) -> in
     return int(found[0]) if found else 0
 
 
+def count_uncopied(connection: sa.Connection, reader: bytes) -> int:
+    """Return how many payloads `reader` can open here that no peer has acknowledged."""
+    found = ask_one(connection, _UNCOPIED, (reader,))
+    return int(found[0]) if found else 0
+
+
 def note_given(connection: sa.Connection, keeper: bytes, commitments: Iterable[bytes]) -> None:
     """Note what a peer has acknowledged."""
     for commitment in commitments:
@@ -124,5 +130,10 @@ _READABLE = (
 )
 _TO_GIVE = (
     "SELECT key_wraps.commitment, ciphertext, wrapped" + _READABLE + " ORDER BY key_wraps.commitment LIMIT ?"
+)
+_UNCOPIED = (
+    "SELECT count(*) FROM key_wraps JOIN sealed_payloads ON sealed_payloads.commitment = key_wraps.commitment"
+    " WHERE reader = ? AND NOT EXISTS (SELECT 1 FROM given_copies"
+    " WHERE given_copies.commitment = key_wraps.commitment)"
 )
 _COUNT_TO_GIVE = "SELECT count(*)" + _READABLE

@@ -18,6 +18,8 @@ from node.epochs import epoch_chain
 from node.errors import NodeError
 from node.files import sync_folder, write_private
 from node.opening import PREPARED_FILE
+from node.recovery.recovering import PEERS_MIN
+from node.recovery.rehearsal import rehearse
 from node.recovery.succession import MadeNote, make_note
 from node.vault.found import make_key_box
 from node.vault.kit import entropy_of_words
@@ -100,6 +102,40 @@ class SignedNote(Request, frozen=True, kw_only=True):
 
 class CancellationQuery(Request, frozen=True, kw_only=True):
     """Nothing to say: give the prepared note up."""
+
+
+class RehearsalDraft(Request, frozen=True, kw_only=True):
+    """The recovery words, to see whether they would bring the community back."""
+
+    words: WordsText
+
+
+class PeerRehearsed(Answer, frozen=True, kw_only=True):
+    """What one peer would give back; `code` says why it gave nothing."""
+
+    address: str
+    community: str | None = None
+    has_box: bool
+    is_box_current: bool
+    records: int
+    code: str = ""
+
+
+class RehearsedAnswer(Answer, frozen=True, kw_only=True):
+    """What a recovery would bring back now, and what would be lost.
+
+    `would_succeed` says that two peers give back the keys. `fetched_records` were fetched into a folder that is
+    thrown away, and are those of this node byte for byte where `is_identical`. `unsaved_records` are at no peer
+    that is connected, `uncopied_parts` are private parts of orders that no peer keeps for us.
+    """
+
+    would_succeed: bool
+    peers: list[PeerRehearsed]
+    records: int
+    fetched_records: int
+    unsaved_records: int
+    uncopied_parts: int
+    is_identical: bool
 
 
 class NoteChoice(Request, frozen=True, kw_only=True):
@@ -209,6 +245,33 @@ async def cancel_note(node: Node, request: CancellationQuery) -> KeysAnswer:
     _forget_prepared(node)
     node.writer.resume("note_prepared")
     return await show_keys(node, KeysQuery())
+
+
+async def rehearse_recovery(node: Node, request: RehearsalDraft) -> RehearsedAnswer:
+    """Do everything that a recovery does up to the successor note, and change nothing anywhere.
+
+    Raises `NodeError` `words_refused`, `words_of_another`.
+    """
+    done = await rehearse(node, entropy_of_words(request.words))
+    return RehearsedAnswer(
+        would_succeed=sum(peer.has_box for peer in done.peers) >= PEERS_MIN,
+        peers=[
+            PeerRehearsed(
+                address=peer.address,
+                community=to_base32(peer.community) if peer.community else None,
+                has_box=peer.has_box,
+                is_box_current=peer.is_box_current,
+                records=peer.records,
+                code=peer.code,
+            )
+            for peer in done.peers
+        ],
+        records=done.records,
+        fetched_records=done.fetched_records,
+        unsaved_records=done.unsaved_records,
+        uncopied_parts=done.uncopied_parts,
+        is_identical=done.is_identical,
+    )
 
 
 async def choose_note(node: Node, request: NoteChoice) -> KeysAnswer:

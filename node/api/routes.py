@@ -36,6 +36,8 @@ from node.actions.keys import (
     NoteChoice,
     PreparationDraft,
     PreparedNote,
+    RehearsalDraft,
+    RehearsedAnswer,
     RotatedAnswer,
     RotationDraft,
     SignedNote,
@@ -43,6 +45,7 @@ from node.actions.keys import (
     choose_note,
     combine_note,
     prepare_note,
+    rehearse_recovery,
     rotate_keys,
     show_keys,
 )
@@ -483,6 +486,15 @@ _KEYS = (
         "POST", "/keys/note/signed", combine_note, SignedNote, RotatedAnswer, "admin", "Bring it back signed."
     ),
     Route("DELETE", "/keys/note", cancel_note, CancellationQuery, KeysAnswer, "admin", "Give the note up."),
+    Route(
+        "POST",
+        "/keys/rehearsal",
+        rehearse_recovery,
+        RehearsalDraft,
+        RehearsedAnswer,
+        "admin",
+        "Try a recovery without harm, and say what would be lost.",
+    ),
     Route("POST", "/keys/choice", choose_note, NoteChoice, KeysAnswer, "admin", "Choose a contested note."),
 )
 

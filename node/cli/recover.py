@@ -2,7 +2,7 @@
 
 from gettext import gettext as _
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,16 +29,25 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help=_("Read the words from this file instead of asking for them."),
 )
-def recover(session: Session, peers: tuple[str, ...], words_file: Path | None) -> None:
+@click.option(
+    "--drill",
+    is_flag=True,
+    help=_("Try it beside the running node, change nothing, and say what would be lost."),
+)
+def recover(session: Session, *, peers: tuple[str, ...], words_file: Path | None, drill: bool) -> None:
     """Recover, and say how to go on."""
     import asyncio
+
+    if drill:
+        _rehearse(session, words_file)
+        return
 
     from node.operations.lifecycle import claim_folder
     from node.operations.logs import configure_logging
     from node.recovery.recovering import recover as bring_back
 
     settings = session.sources().settings()
-    configure_logging(settings.log_level)
+    configure_logging("debug" if settings.log_level == "debug" else "warning")
     entropy = read_entropy(words_file)
     told: list[str] = []
 
@@ -65,6 +74,37 @@ def recover(session: Session, peers: tuple[str, ...], words_file: Path | None) -
         *([_missing(done.missing_parts)] if done.missing_parts else []),
         _("Start it with: wildgrass up"),
     )
+
+
+def _rehearse(session: Session, words_file: Path | None) -> None:
+    from node.cli.output import table
+    from node.vault.kit import words_of_entropy
+
+    words = words_of_entropy(read_entropy(words_file), "en")
+    answer = session.ask("POST", "/keys/rehearsal", {"words": words})
+    rows = [[peer["address"], _box(peer), str(peer["records"])] for peer in answer["peers"]]
+    verdict = (
+        _("These words and peers would bring the community back.")
+        if answer["would_succeed"] and answer["is_identical"]
+        else _("A recovery would not succeed now: fewer than two peers give back the keys.")
+    )
+    session.show(
+        answer,
+        *table([_("Peer"), _("Keys"), _("Records")], rows),
+        _("Fetched and verified: {done} of {total} records.").format(
+            done=answer["fetched_records"], total=answer["records"]
+        ),
+        _("At no connected peer yet: {records} records, {parts} private parts of orders.").format(
+            records=answer["unsaved_records"], parts=answer["uncopied_parts"]
+        ),
+        verdict,
+    )
+
+
+def _box(peer: dict[str, Any]) -> str:
+    if peer["has_box"]:
+        return _("newest") if peer["is_box_current"] else _("an older copy")
+    return _("unreachable") if peer.get("code") else _("none")
 
 
 def read_entropy(words_file: Path | None) -> bytes:

@@ -13,6 +13,7 @@ from node.federation.driver import Driver
 from protocol.errors import SessionError
 from protocol.exchange.frames import (
     NO_INSTANCE,
+    Answer,
     Backup,
     BackupGet,
     BackupHeld,
@@ -42,6 +43,10 @@ class Questions:
     def __init__(self, driver: Driver) -> None:
         """Take the driver that carries questions."""
         self._driver = driver
+
+    async def ask(self, community: bytes, request: Request) -> Answer:
+        """Ask one thing, and return the answer."""
+        return await self._driver.ask(community, request)
 
     async def give_sealed(self, community: bytes, objects: Sequence[SealedObject]) -> tuple[bytes, ...]:
         """Hand over sealed objects; return the commitments that the peer holds now, synced."""

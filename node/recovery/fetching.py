@@ -115,12 +115,12 @@ async def _wanted(node: Node, federation: Federation, peers: Sequence[bytes]) ->
     """How far the peers together show our lanes."""
     wanted: dict[Origin, int] = {}
     for peer in peers:
-        for origin, size in (await _own_heads(node, federation, peer)).items():
+        for origin, size in (await own_heads(node, federation, peer)).items():
             wanted[origin] = max(size, wanted.get(origin, 0))
     return wanted
 
 
-async def _own_heads(node: Node, federation: Federation, peer: bytes) -> dict[Origin, int]:
+async def own_heads(node: Node, federation: Federation, peer: bytes) -> dict[Origin, int]:
     """How far a peer shows our lanes, under signatures that hold; of closed epochs as far as they count."""
     try:
         stated = await federation.questions.heads(peer)

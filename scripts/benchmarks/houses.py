@@ -7,7 +7,7 @@ async with opened(folder) as node: ...
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from benchmarks.mix import Made
 from node.config import Settings, read_sources
 from node.core import Node
 from node.opening import opened_node
-from node.vault import Vault, found_community, open_vault
+from node.vault import Kit, Vault, found_community, open_vault
 from node.writer.clock import system_clock
 from node.writer.lane_writer import Advance
 from storage.engine import Store, open_store
@@ -29,7 +29,7 @@ _LANE_ENTRIES = 8_192
 _POLL_SECONDS = 0.02
 
 
-def found(folder: Path) -> Vault:
+def found(folder: Path, keep_kit: Callable[[Kit], None] = lambda _kit: None) -> Vault:
     """Found a community in `folder`, sixty days ago, and return its keys."""
     found_community(
         folder,
@@ -37,7 +37,7 @@ def found(folder: Path) -> Vault:
         currency="EUR",
         words_language="en",
         now_ms=system_clock() - DAYS_BACK_MS,
-        keep_kit=lambda _kit: None,
+        keep_kit=keep_kit,
     )
     return open_vault(folder)
 
