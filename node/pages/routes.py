@@ -8,6 +8,7 @@ from node.pages.auditing import AUDITING_PAGES
 from node.pages.desk_listings import DESK_LISTING_PAGES
 from node.pages.desk_orders import DESK_ORDER_PAGES
 from node.pages.founding import Founder
+from node.pages.keys import KEY_PAGES
 from node.pages.language import LANGUAGE_PAGES
 from node.pages.live import LiveUpdates
 from node.pages.neighbours import NEIGHBOUR_PAGES
@@ -38,6 +39,7 @@ def build_site(
         *LANGUAGE_PAGES,
         *ACCOUNT_PAGES,
         *PEOPLE_PAGES,
+        *KEY_PAGES,
         *welcome_pages(founder),
         PageRoute(method="GET", path="/live", show=listen),
     )

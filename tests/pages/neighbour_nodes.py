@@ -21,6 +21,7 @@ from node.federation import Federation
 from node.opening import opened_node
 from node.operations.lifecycle import listen
 from node.pages.auditing import AUDITING_PAGES
+from node.pages.keys import KEY_PAGES
 from node.pages.language import LANGUAGE_PAGES
 from node.pages.neighbours import NEIGHBOUR_PAGES
 from node.pages.site import Site
@@ -155,7 +156,7 @@ async def opened_community(
     async with opened_node(settings, vault, on_advance=tell) as node:
         http, peers = listen(Listen(LOOPBACK, 0)), listen(Listen(LOOPBACK, 0))
         app = web.Application()
-        pages = (*AUDITING_PAGES, *NEIGHBOUR_PAGES, *LANGUAGE_PAGES, *welcome_pages(None))
+        pages = (*AUDITING_PAGES, *NEIGHBOUR_PAGES, *KEY_PAGES, *LANGUAGE_PAGES, *welcome_pages(None))
         Site(node, pages, default_language="en").add_to(app)
         server = HttpServer(app, http.socket)
         await server.start()
