@@ -1,6 +1,6 @@
-"""Vectors of sections 4, 9.3 and 15: ids, signatures, genesis, successor notes, recovery words, sealing."""
+"""Vectors of sections 4, 9.3, 15 and 25: ids, signatures, genesis, successor notes, recovery words, sealing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -10,9 +10,10 @@ import msgspec
 from protocol.encoding import encode
 from protocol.identity.genesis import Genesis, make_genesis
 from protocol.identity.keys import SigningKey, log_key_hash, to_base32
-from protocol.identity.recovery import derive_recovery_seeds
+from protocol.identity.recovery import derive_recovery_seeds, recovery_message
 from protocol.identity.sealing import ReaderKey, commitment, receipt, seal
 from protocol.identity.successor import RecoverySet, SealedLane, Successor, make_successor
+from protocol.limits import SUCCESSOR_FINAL_MS
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import encode_record
 from tests.golden.plain import Vector, Vectors, refused, to_json
@@ -58,7 +59,7 @@ CLOSING = {
 
 def identity_vectors() -> Vectors:
     """identity/ and sealing/."""
-    return dict([*_ids(), *_signatures(), *_genesis(), *_successors(), *_words(), *_sealing()])
+    return dict([*_ids(), *_signatures(), *_genesis(), *_successors(), *_words(), *_recovery(), *_sealing()])
 
 
 def _ids() -> Iterator[tuple[str, Vector]]:
@@ -168,6 +169,10 @@ def _successors() -> Iterator[tuple[str, Vector]]:
     ]
     sentence = "The note closes epoch 0 by this authority, with this next log key and these sizes."
     yield "identity/successor.json", {"must_hold": sentence, "question": "verify_successor", "cases": cases}
+    other = make_successor(
+        replace(rescued, log_key=key(11).public), log=key(11), recovery=[*RECOVERY, key(10)]
+    )
+    yield "identity/standing-notes.json", _standing(next_key, quorum, other.decode())
     ways = {
         "cut": ("cut off", "note_malformed", next_key[:-1]),
         "unsorted": ("two lines in the wrong order", "successor_malformed", _swapped(next_key)),
@@ -201,6 +206,39 @@ def _successors() -> Iterator[tuple[str, Vector]]:
     for name, (why, code, note) in ways.items():
         vector = refused("verify_successor", why, code, note=note, **CLOSING)
         yield f"identity/refused/successor-{name}.json", vector
+
+
+def _standing(next_key: str, quorum: str, other: str) -> Vector:
+    def case(answer: Sequence[SigningKey], *notes: tuple[str, int | None]) -> dict[str, Any]:
+        known = [{"note": note, "witnessed_ms": witnessed_ms} for note, witnessed_ms in notes]
+        return {"notes": known, **CLOSING, "answer": sorted(each.public.hex() for each in answer)}
+
+    in_time, late = SUCCESSOR_FINAL_MS - 1, SUCCESSOR_FINAL_MS
+    scribbled = next_key + next_key.splitlines(keepends=True)[-1].replace("/next/1", "/other/1")
+    cases = [
+        case([NEXT_LOG], (next_key, None)),
+        case([NEXT_LOG], (next_key, None), (scribbled, None)),
+        case([key(9)], (next_key, None), (quorum, None)),
+        case([key(9), key(11)], (next_key, None), (quorum, None), (other, None)),
+        case([key(9)], (next_key, 0), (quorum, in_time)),
+        case([NEXT_LOG], (next_key, 0), (quorum, late)),
+        case([NEXT_LOG], (next_key, 0), (quorum, None)),
+    ]
+    sentence = "These are the new log keys of the notes that stand; two of them contest the epoch."
+    return {"must_hold": sentence, "question": "standing_notes", "cases": cases}
+
+
+def _recovery() -> Iterator[tuple[str, Vector]]:
+    places = {"keeper": to_base32(COMMUNITY), "asker": to_base32(bytes(range(32))), "nonce": "5a" * 32}
+    seed = bytes([6]) * 32
+    message = recovery_message(keeper=COMMUNITY, asker=bytes(range(32)), nonce=b"\x5a" * 32)
+    answer = {"message": message.hex(), "signature": SigningKey(seed).sign(message).hex()}
+    case = {**places, "recovery_seed": seed.hex(), "answer": answer}
+    sentence = "What the recovery key signs to be given the key box, and its signature."
+    yield (
+        "identity/recovery-proof.json",
+        {"must_hold": sentence, "question": "recovery_message", "cases": [case]},
+    )
 
 
 def _swapped(note: str) -> str:

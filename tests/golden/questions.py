@@ -21,9 +21,10 @@ from protocol.exchange.invite import read_invite, redeeming_message
 from protocol.exchange.pairing import commitment_of, numbers_of
 from protocol.exchange.session import Binding, transcript
 from protocol.identity.genesis import verify_genesis
-from protocol.identity.keys import from_base32, is_signature_valid, to_base32
-from protocol.identity.recovery import derive_recovery_seeds
+from protocol.identity.keys import SigningKey, from_base32, is_signature_valid, to_base32
+from protocol.identity.recovery import derive_recovery_seeds, recovery_message
 from protocol.identity.sealing import ReaderKey, commitment, open_sealed, receipt, seal, unwrap_key
+from protocol.identity.succession import KnownNote, hold_notes, standing_notes
 from protocol.identity.successor import EpochKeys, RecoverySet, verify_successor
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.market.listings import ListingPublished
@@ -189,9 +190,8 @@ def _read_genesis(case: Case) -> Any:
     return {"community": to_base32(leaf_hash(raw)), "body": body}
 
 
-def _verify_successor(case: Case) -> Any:
-    """9.3: by whose authority a note closes an epoch, and what it states."""
-    closing = EpochKeys(
+def _closing(case: Case) -> EpochKeys:
+    return EpochKeys(
         community=from_base32(case["community"], 32),
         epoch=case["epoch"],
         log_key=bytes.fromhex(case["log_key"]),
@@ -200,7 +200,26 @@ def _verify_successor(case: Case) -> Any:
             threshold=case["recovery_threshold"], keys=tuple(_hashes(case["recovery_keys"]))
         ),
     )
-    succession = verify_successor(case["note"].encode(), closing)
+
+
+def _standing_notes(case: Case) -> Any:
+    """25.1: the new log keys of the notes that no other one puts aside; more than one contest the epoch."""
+    notes = [KnownNote(each["note"].encode(), each["witnessed_ms"]) for each in case["notes"]]
+    standing = standing_notes(hold_notes(_closing(case), notes))
+    return sorted(closing.succession.opened.log_key.hex() for closing in standing)
+
+
+def _recovery_message(case: Case) -> Any:
+    """25.5: what a recovery key signs to be given a key box, and its signature."""
+    keeper, asker = (from_base32(case[name], 32) for name in ("keeper", "asker"))
+    message = recovery_message(keeper=keeper, asker=asker, nonce=bytes.fromhex(case["nonce"]))
+    signature = SigningKey(bytes.fromhex(case["recovery_seed"])).sign(message)
+    return {"message": message.hex(), "signature": signature.hex()}
+
+
+def _verify_successor(case: Case) -> Any:
+    """9.3: by whose authority a note closes an epoch, and what it states."""
+    succession = verify_successor(case["note"].encode(), _closing(case))
     sizes = [lane.size for _, lane in sorted(succession.successor.lanes.items())]
     return {"kind": succession.kind, "log_key": succession.opened.log_key.hex(), "sizes": sizes}
 
@@ -403,6 +422,8 @@ QUESTIONS: Mapping[str, Callable[[Case], Any]] = {
     "is_signed": _is_signed,
     "read_genesis": _read_genesis,
     "verify_successor": _verify_successor,
+    "standing_notes": _standing_notes,
+    "recovery_message": _recovery_message,
     "derive_seeds": _derive_seeds,
     "seal": _seal,
     "open_sealed": _open_sealed,
