@@ -1,5 +1,6 @@
 """The sealed objects of our own orders on their way to their readers (PROTOCOL.md section 29.4)."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -8,7 +9,13 @@ from protocol.exchange.delivery import Part
 from storage.schema.facts import sent_parts
 from storage.schema.views import orders
 
+_ADD = sa.insert(sent_parts)
 _COLUMNS = [sent_parts.c[name] for name in Part.__slots__]
+
+
+def add_parts(connection: sa.Connection, parts: Sequence[Part]) -> None:
+    """Keep the parts of an order that was just placed."""
+    connection.execute(_ADD, [asdict(part) for part in parts])
 
 
 def save_part(connection: sa.Connection, part: Part) -> None:

@@ -32,7 +32,7 @@ from protocol.lanes.market.listings import Fulfilment
 from protocol.lanes.trade.lines import BuyerDetails, OrderLine, line_of, totals_of
 from protocol.lanes.trade.orders import CancellationRequested, OrderPlaced, OrderReceived
 from protocol.limits import CONTACT_CHARACTERS_MAX, NOTE_CHARACTERS_MAX, ORDER_LINES_MAX, QUANTITY_STEPS_MAX
-from storage.sent_parts import save_part
+from storage.sent_parts import add_parts
 from storage.views.reading import StateReader
 
 HOUR_MS = 3_600_000
@@ -172,8 +172,9 @@ async def place_order(node: Node, request: OrderDraft) -> PlacedOrder:
         reference = transaction.say(TRADE, placed)
         for part in parts:
             part.store(transaction.connection)
-            if placed.seller != node.community:
-                save_part(transaction.connection, Part(part.commitment, placed.seller, placed.order_id))
+        if placed.seller != node.community:
+            sent = [Part(part.commitment, placed.seller, placed.order_id) for part in parts]
+            add_parts(transaction.connection, sent)
         return _answer(transaction, reference, placed)
 
     return await node.write(job)

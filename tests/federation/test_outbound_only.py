@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from node.actions.buying import OwnOrderName, PlacedOrder, confirm_receipt
 from node.actions.policies import PolicyDraft, adopt_policy
+from node.actions.relays import RelaysDraft, name_relays
 from node.actions.selling import OrderName, accept_order, fulfil_order
 from node.cli.order_text import order_lines
 from node.peering import NodePeering
@@ -29,6 +30,8 @@ from tests.federation.whole_nodes import (
     DIALS_OUT_ONLY,
     WholeNode,
     befriend,
+    dial_relay,
+    introduce,
     name_relay,
     offer_cider,
     order_cider,
@@ -187,3 +190,21 @@ async def in_json(shop: WholeNode, placed: PlacedOrder) -> dict[str, Any]:
 
     told: dict[str, Any] = to_builtins(await shop.order(placed))
     return told
+
+
+async def test_a_seller_that_is_connected_takes_the_parts_itself(tmp_path: Path) -> None:
+    """Ferry dials Orchard: nothing is left anywhere, and the receipts come over their own session."""
+    async with (
+        whole_node(tmp_path / "a", "Orchard") as orchard,
+        whole_node(tmp_path / "b", "Ferry", **DIALS_OUT_ONLY) as ferry,
+    ):
+        listing = await offer_cider(orchard)
+        await adopt_policy(ferry.node, PolicyDraft(policy=POLICY))
+        await dial_relay(ferry, orchard.id, orchard.address)
+        await introduce(orchard, ferry)
+        await name_relays(orchard.node, RelaysDraft(relays=[ferry.id]))
+        await sees_offer(ferry, orchard, listing)
+        placed = await order_cider(ferry, orchard, listing)
+        await is_delivered(ferry, placed)
+        assert (await ferry.order(placed)).kept_by is None
+        assert (await orchard.order(placed)).opened == "yes"
