@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from node.writer.transaction import Transaction
 from protocol.exchange.addresses import Address, parse_address
 from protocol.exchange.discovery_events import ForgetKnown, Found, KeepKnown, Known, Trust
+from protocol.exchange.follow_rules import FollowRule
 from protocol.lanes.kind import SECTORS
 from storage.address_book import Finding, all_findings, forget_finding, keep_finding
+from storage.follow_rules import all_rules
 from storage.peers import Peer, all_peers, peer_of, remove_peer
 from storage.views.reading import StateReader
 
@@ -42,6 +44,14 @@ def own_sectors(read: StateReader, own: bytes) -> tuple[str, ...]:
     return tuple(name for name in SECTORS if read.get("declared_lane", (own, f"market/{name}")) is not None)
 
 
+def rules(connection: sa.Connection) -> tuple[FollowRule, ...]:
+    """Return the rules as the machines read them."""
+    return tuple(
+        FollowRule(rule.rule_number, rule.effect, rule.community, rule.sector, rule.region)  # type: ignore[arg-type]  # written from the same literal
+        for rule in all_rules(connection)
+    )
+
+
 def _known(finding: Finding | None, peer: Peer | None, community: bytes) -> Known:
     trust: Trust = peer.trust if peer else "found"  # type: ignore[assignment]  # one of the three words
     found: Found = finding.found if finding else "added"  # type: ignore[assignment]  # written from the same literal
@@ -56,6 +66,7 @@ def _known(finding: Finding | None, peer: Peer | None, community: bytes) -> Know
         record=finding.record if finding else b"",
         hints=_addresses(peer.addresses if peer else ()),
         met_ms=peer.last_seen_ms if peer else None,
+        rule=(finding.rule_number or 0) if finding else 0,
     )
 
 
@@ -64,4 +75,12 @@ def _addresses(texts: Sequence[str]) -> tuple[Address, ...]:
 
 
 def _finding(known: Known) -> Finding:
-    return Finding(known.community, known.found, known.found_ms, known.told_by, known.genesis, known.record)
+    return Finding(
+        known.community,
+        known.found,
+        known.found_ms,
+        known.told_by,
+        known.genesis,
+        known.record,
+        known.rule or None,
+    )

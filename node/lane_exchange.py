@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from node.backups import answer_about_backup
 from node.epochs import epoch_chain
+from node.found_communities import rules
 from node.statements import answer_about_statements
 from node.witnessing import keep_cosignatures
 from node.writer.transaction import Transaction
+from protocol.exchange.follow_rules import keeps_lane
 from protocol.exchange.frames import (
     Answer,
     BackupGet,
@@ -78,12 +80,14 @@ def hold_lanes(
     Whoever `is_recovering` writes nothing, and fetches its own lanes like another's.
     """
     held, unwanted = [], []
+    kept = rules(read.connection)
     chains: dict[bytes, EpochChain | None] = {}
     for origin in origins:
         if origin.community not in chains:
             chains[origin.community] = _wanted_chain(read, own, origin.community)
         chain = chains[origin.community]
-        if chain is None or origin.epoch > chain.epoch:
+        is_kept = origin.community == own or keeps_lane(kept, origin.community, origin.lane)
+        if chain is None or origin.epoch > chain.epoch or not is_kept:
             unwanted.append(origin)
         else:
             lane = _held(read, own, origin, chain)

@@ -14,7 +14,7 @@ from node.core import Node
 from node.epochs import drop_unsealed
 from node.errors import NodeError
 from node.federation.store import Finding, LookedUp, Question
-from node.found_communities import known_communities, own_sectors, take_changes
+from node.found_communities import known_communities, own_sectors, rules, take_changes
 from node.lane_exchange import (
     answer_request,
     hold_lanes,
@@ -45,6 +45,7 @@ from protocol.encoding import encode
 from protocol.errors import ProtocolError
 from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
+from protocol.exchange.follow_rules import FollowRule
 from protocol.exchange.following import OwnLaneSeen
 from protocol.exchange.frames import (
     NONCE_BYTES,
@@ -113,6 +114,10 @@ class NodePeering:
     async def settle(self, effect: Settle) -> Settled:
         """Follow and vouch, use an invite up or settle an accepted one."""
         return await self._node.write(lambda transaction: settle(transaction, effect))
+
+    async def rules(self) -> tuple[FollowRule, ...]:
+        """Return the rules for whom to follow and which lanes to keep."""
+        return await self._node.read(lambda read: rules(read.connection))
 
     async def own_sectors(self) -> tuple[str, ...]:
         """Return the sectors in which the own community sells."""

@@ -12,6 +12,7 @@ from protocol.exchange.invite import Invite
 from protocol.exchange.trust_events import (
     DONE,
     EndRedemption,
+    FollowKnown,
     InvitesLoaded,
     InviteTaken,
     PeerTrusted,
@@ -52,7 +53,10 @@ def settle(transaction: Transaction, effect: Settle) -> Settled:
             trust(transaction, effect.inviter)
         end_redemption(transaction.connection, effect.inviter, effect.outcome)
         return RedemptionEnded(effect.inviter, effect.outcome)
-    trust(transaction, effect.peer)
+    if isinstance(effect, FollowKnown):
+        _follow(transaction, effect)
+    else:
+        trust(transaction, effect.peer)
     return PeerTrusted(effect.peer)
 
 
@@ -77,6 +81,16 @@ def invites_at_start(read: StateReader) -> InvitesLoaded:
     ]
     keys = tuple(each.invite_key for each in all_invites(read.connection))
     return InvitesLoaded(keys, tuple(accepted))
+
+
+def _follow(transaction: Transaction, effect: FollowKnown) -> None:
+    peer = peer_of(transaction.connection, effect.peer)
+    if peer is not None and peer.trust == "blocked":
+        raise NodeError("peer_blocked")
+    known = peer or Peer(community=effect.peer, label="", addresses=(), trust="found")
+    save_peer(
+        transaction.connection, replace(known, trust="followed", genesis=known.genesis or effect.genesis)
+    )
 
 
 def _code_of(transaction: Transaction, effect: TakeInvite) -> str:

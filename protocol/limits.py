@@ -213,4 +213,6 @@ INVITE_GUESSES_MAX = 8  # wrong invites in one session
 INVITE_RETRIED_MS = 60_000
 PAIRINGS_MAX = 32  # offers of peers that no steward has answered
 PAIRING_MS = 600_000
+FOLLOW_RULES_MAX = 64
+FOLLOWED_BY_RULES_MAX = 64  # communities that rules follow, in all
 DIALS_MAX = 32  # connections that are being made or held by dialling without a session yet

@@ -12,7 +12,8 @@ from storage.schema.facts import address_book
 class Finding:
     """How a community was found: `found` is one word, `told_by` the peer that told of it.
 
-    `genesis` and `record` are empty until they are known; `rule_number` is that of the rule which follows it.
+    `genesis` and `record` are empty until they are known; `rule_number` is that of the rule which follows it, -1
+    where a steward has stopped following it.
     """
 
     community: bytes
@@ -25,20 +26,20 @@ class Finding:
 
 
 def keep_finding(connection: sa.Connection, finding: Finding) -> None:
-    """Keep a finding as it is given here, new or known; the rule that follows it stays."""
+    """Keep a finding as it is given here, new or known."""
     values = {
         "found": finding.found,
         "told_by": finding.told_by,
         "found_ms": finding.found_ms,
         "genesis": finding.genesis,
         "record": finding.record,
+        "rule_number": finding.rule_number,
     }
     changed = connection.execute(
         sa.update(address_book).where(address_book.c.community == finding.community).values(**values)
     ).rowcount
     if not changed:
-        values |= {"community": finding.community, "rule_number": finding.rule_number}
-        connection.execute(sa.insert(address_book).values(**values))
+        connection.execute(sa.insert(address_book).values(community=finding.community, **values))
 
 
 def all_findings(connection: sa.Connection) -> Sequence[Finding]:
@@ -50,10 +51,3 @@ def all_findings(connection: sa.Connection) -> Sequence[Finding]:
 def forget_finding(connection: sa.Connection, community: bytes) -> None:
     """Forget one."""
     connection.execute(sa.delete(address_book).where(address_book.c.community == community))
-
-
-def note_rule(connection: sa.Connection, community: bytes, rule_number: int | None) -> None:
-    """Note by which rule a community that was found is followed, None: by none."""
-    connection.execute(
-        sa.update(address_book).where(address_book.c.community == community).values(rule_number=rule_number)
-    )

@@ -1,5 +1,23 @@
-"""The routes by which communities come to trust each other: invites and pairing."""
+"""The routes of trust between communities: invites, pairing, rules for whom to follow, lists of the blocked."""
 
+from node.actions.block_lists import (
+    BlockListAnswer,
+    BlockListQuery,
+    BlockListTaken,
+    BlockListText,
+    export_block_list,
+    import_block_list,
+)
+from node.actions.follow_rules import (
+    RuleAnswer,
+    RuleDraft,
+    RuleName,
+    RulesAnswer,
+    RulesQuery,
+    add_follow_rule,
+    list_follow_rules,
+    remove_follow_rule,
+)
 from node.actions.invites import (
     AcceptedInvite,
     InviteAnswer,
@@ -48,6 +66,30 @@ TRUST_ROUTES = (
         InviteAnswer,
         "admin",
         "Let an invite hold no more.",
+    ),
+    Route(
+        "POST",
+        "/rules",
+        add_follow_rule,
+        RuleDraft,
+        RuleAnswer,
+        "admin",
+        "Add a rule for whom to follow.",
+        201,
+    ),
+    Route("GET", "/rules", list_follow_rules, RulesQuery, RulesAnswer, "admin", "List these rules."),
+    Route("DELETE", "/rules/{rule}", remove_follow_rule, RuleName, RulesAnswer, "admin", "Remove a rule."),
+    Route(
+        "POST",
+        "/blocks",
+        import_block_list,
+        BlockListText,
+        BlockListTaken,
+        "admin",
+        "Block those on a CSV list.",
+    ),
+    Route(
+        "GET", "/blocks", export_block_list, BlockListQuery, BlockListAnswer, "admin", "List who is blocked."
     ),
     Route("GET", "/pairings", list_pairings, PairingsQuery, PairingsAnswer, "admin", "List pairings."),
     Route(

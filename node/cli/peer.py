@@ -7,6 +7,7 @@ import click
 from node.cli.options import given
 from node.cli.output import in_words, table
 from node.cli.peer_invite import invite, pairing
+from node.cli.peer_rule import blocks, rule
 from node.cli.session import Session, command, group
 from node.client import in_path
 
@@ -85,4 +86,6 @@ peer = group(
     dismiss,
     invite,
     pairing,
+    rule,
+    blocks,
 )

@@ -77,6 +77,7 @@ from protocol.exchange.statements import (
 )
 from protocol.exchange.trust_events import (
     EndRedemption,
+    FollowKnown,
     Settle,
     SettlingFailed,
     TakeInvite,
@@ -192,6 +193,10 @@ class Driver:
             *(origin for origin in self._exchange.replication.lane_states if origin.community == community)
         )
 
+    def reconsider_all(self) -> None:
+        """Ask the store again which lanes are wanted, of everybody."""
+        self._loads.put(*self._exchange.replication.lane_states)
+
     async def ask(self, peer: bytes, request: Request) -> Answer:
         """Ask an open peer, and return its answer; raises `SessionError`, also where the peer refuses."""
         self._last_token += 1
@@ -244,7 +249,7 @@ class Driver:
                 self._links.dial(effect)
             case KeepKnown() | ForgetKnown():
                 self._changes.put(effect)
-            case TakeInvite() | EndRedemption() | TrustPeer():
+            case TakeInvite() | EndRedemption() | TrustPeer() | FollowKnown():
                 self._settling.put(effect)
             case ReadClock():
                 self.tell(ClockRead(system_clock()))

@@ -40,6 +40,7 @@ from protocol.exchange.discovery_events import (
     SearchBegun,
     TrustChanged,
 )
+from protocol.exchange.follow_rules import RulesChanged
 from protocol.exchange.frames import Grant
 from protocol.exchange.pairing import Pair
 from protocol.exchange.relay import PartsChanged, RelaysChanged, ShelfChanged
@@ -117,6 +118,7 @@ class Federation:
         self._running |= set(self._links.driver.start(self._tasks))
         await self._listener.start(self._tasks)
         tell = self._links.driver.tell
+        tell(RulesChanged(await self._store.rules()))
         tell(SearchBegun(known, own_record, system_clock()))
         tell(invites)
         await self._tell_place()
@@ -188,6 +190,12 @@ class Federation:
     def memory_bytes_max(self) -> int:
         """What sessions, fetches and piles may hold together, whatever peers do (section 30.4)."""
         return memory_bytes_max(self._settings.sessions_max)
+
+    async def rules_changed(self) -> None:
+        """Act on other rules: follow whom they name, and fetch or leave lanes as they say."""
+        self._links.driver.tell(RulesChanged(await self._store.rules()))
+        self._links.driver.reconsider_all()
+        self._links.driver.tell(WishesChanged())
 
     @property
     def places(self) -> tuple[Address, ...]:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
+from protocol.exchange.follow_rules import FollowRule
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, CosignGet, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
@@ -42,6 +43,9 @@ class FederationStore(Protocol):
 
         Raises `ProtocolError` too, where the charter refuses the word.
         """
+
+    async def rules(self) -> tuple[FollowRule, ...]:
+        """Return the rules for whom to follow and which lanes to keep."""
 
     async def own_sectors(self) -> tuple[str, ...]:
         """Return the sectors in which the own community sells."""

@@ -29,6 +29,7 @@ from protocol.limits import (
 )
 
 _UNCHOSEN = ("came", "told", "bootstrap")
+STOPPED = -1  # a steward has stopped following it
 _COMERS = b""  # no community's id
 
 
@@ -110,7 +111,16 @@ class AddressBook:
         if trust == "blocked":
             self._records.pop(community, None)
             known = replace(known, record=b"", hints=())
-        return self._put(replace(known, trust=trust))
+        rule = known.rule
+        if trust == "found" and known.trust != "found":
+            rule = STOPPED
+        elif trust != "found" and rule == STOPPED:
+            rule = 0
+        return self._put(replace(known, trust=trust, rule=rule))
+
+    def note_rule(self, community: bytes, rule: int) -> Known:
+        """Note by which rule a community is to be followed."""
+        return self._put(replace(self._known[community], rule=rule))
 
     def take(self, told: SignedAddress, *, told_by: bytes, time_ms: int) -> News | None:
         """Take a record where it is newer than what is held, and None where it is no news.

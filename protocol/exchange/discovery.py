@@ -28,6 +28,7 @@ from protocol.exchange.discovery_events import (
     SearchBegun,
     TrustChanged,
 )
+from protocol.exchange.follow_rules import FollowRule, RulesChanged, rule_for
 from protocol.exchange.frames import (
     NO_INSTANCE,
     Addresses,
@@ -50,6 +51,7 @@ from protocol.exchange.replication_events import (
     Woken,
 )
 from protocol.exchange.session import OwnSide
+from protocol.exchange.trust_events import FollowKnown
 from protocol.limits import (
     ADDRESS_ASKED_MS,
     ADDRESS_PAGE_MAX,
@@ -58,6 +60,7 @@ from protocol.limits import (
     ADDRESS_RECORDS_READ_MAX,
     ADDRESS_SEARCHED_MS,
     ADDRESS_WINDOW_MS,
+    FOLLOWED_BY_RULES_MAX,
     GENESIS_TOLD_BYTES_MAX,
     HINTS_MAX,
     TOLD_DIALLED_BY_ONE_MAX,
@@ -103,6 +106,7 @@ class Discovery:
             PeerClosed,
             TrustChanged,
             DialEnded,
+            RulesChanged,
         }
     )
     FRAMES: ClassVar[frozenset[type]] = frozenset({AddressesGet, AddressTold})
@@ -129,6 +133,7 @@ class Discovery:
         self._budgets: dict[bytes, _Budget] = {}
         self._records: dict[bytes, int] = {}
         self._passed_ms: dict[bytes, int] = {}
+        self._rules: tuple[FollowRule, ...] = ()
 
     @property
     def own_record(self) -> bytes:
@@ -196,6 +201,21 @@ class Discovery:
         self._aim(event.community, now_ms)
         return [KeepKnown(known)]
 
+    def _rules_changed(self, event: RulesChanged, now_ms: int) -> list[Any]:
+        self._rules = event.rules
+        return [effect for known in self._book.known for effect in self._judge(known, now_ms)]
+
+    def _judge(self, known: Known, now_ms: int) -> list[Any]:
+        """Follow who was found where a rule says so and no steward has said otherwise."""
+        if known.trust != "found" or known.rule != 0 or not known.genesis:
+            return []
+        rule = rule_for(self._rules, known, self._book.record(known.community, self._time_ms(now_ms)))
+        by_rules = sum(other.rule > 0 for other in self._book.known)
+        if rule is None or by_rules >= FOLLOWED_BY_RULES_MAX:
+            return []
+        followed = self._book.note_rule(known.community, rule.number)
+        return [KeepKnown(followed), FollowKnown(known.community, known.genesis)]
+
     # Sessions.
 
     def _peer_met(self, event: PeerMet, now_ms: int) -> list[Any]:
@@ -209,7 +229,7 @@ class Discovery:
         if is_visit and event.trust == "found":
             self._visits.add(event.peer)
         self._aim(event.peer, now_ms)
-        return [*effects, *self._keep(news)]
+        return [*effects, *self._keep(news), *self._judge(news.known, now_ms)]
 
     def _peer_opened(self, event: PeerOpened, now_ms: int) -> list[Any]:
         self._budgets[event.peer] = _Budget()
@@ -289,6 +309,7 @@ class Discovery:
             if news is not None:
                 effects += [*self._keep(news), *self._pass_on(peer, each, news, now_ms)]
                 self._aim(news.known.community, now_ms)
+                effects += self._judge(news.known, now_ms)
         self._try_told(peer, now_ms)
         return effects
 
@@ -441,6 +462,7 @@ class Discovery:
         PeerOpened: _peer_opened,
         PeerClosed: _peer_closed,
         DialEnded: _dial_ended,
+        RulesChanged: _rules_changed,
         FrameReceived: _frame_received,
         PeerAnswered: _answered,
         Woken: _woken,

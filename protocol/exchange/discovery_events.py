@@ -14,8 +14,9 @@ class Known:
     """A community that this node knows: how it was found, how it is reached, and how we stand with it.
 
     `genesis` is its genesis record once it is known, `record` the newest address record it has signed, `hints`
-    are addresses that it did not sign. `met_ms` is when it last proved itself in a session. An absent one of
-    the bytes is empty; times are milliseconds since 1970.
+    are addresses that it did not sign. `met_ms` is when it last proved itself in a session. `rule` is the number of
+    the rule by which it is followed, 0: none, and -1 where a steward has stopped following it, which no rule undoes.
+    An absent one of the bytes is empty; times are milliseconds since 1970.
     """
 
     community: bytes
@@ -27,6 +28,7 @@ class Known:
     record: bytes = b""
     hints: tuple[Address, ...] = ()
     met_ms: int | None = None
+    rule: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,13 +76,21 @@ class TrustPeer:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowKnown:
+    """Follow a community that was found, as a rule says; nobody is vouched for by a rule."""
+
+    peer: bytes
+    genesis: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SettlingFailed:
     """The store could not do it just now."""
 
     effect: "Settle"
 
 
-Settle = TakeInvite | EndRedemption | TrustPeer
+Settle = TakeInvite | EndRedemption | TrustPeer | FollowKnown
 Settled = InviteTaken | RedemptionEnded | PeerTrusted
 DONE = "done"
 

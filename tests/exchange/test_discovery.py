@@ -24,6 +24,7 @@ from protocol.exchange.discovery_events import (
     Trust,
     TrustChanged,
 )
+from protocol.exchange.follow_rules import FollowRule, RulesChanged
 from protocol.exchange.frames import Addresses, AddressesGet, AddressTold, Refused, SignedAddress
 from protocol.exchange.holding import Blame
 from protocol.exchange.machine import AskPeer, PeerAnswered
@@ -36,12 +37,14 @@ from protocol.exchange.replication_events import (
     WakeAt,
     Woken,
 )
+from protocol.exchange.trust_events import FollowKnown
 from protocol.limits import (
     ADDRESS_QUESTIONS_MAX,
     ADDRESS_RECORD_RENEWED_MS,
     ADDRESS_RECORDS_READ_MAX,
     COMERS_MAX,
     DIAL_TARGETS_MAX,
+    FOLLOWED_BY_RULES_MAX,
     TOLD_BY_ONE_MAX,
     TOLD_DIALLED_BY_ONE_MAX,
     TOLD_MAX,
@@ -380,6 +383,33 @@ def test_a_steward_who_stops_following_is_not_overruled_by_the_next_dial() -> No
     search.tell(DialEnded(dial.dial, "session_lost", 10))
     search.wait(lambda: len(search.dials) > 1)
     assert (search.dials[1].expected, search.dials[1].is_wanted) == (SHOP.community, False)
+
+
+def follows(effects: list[Any]) -> list[bytes]:
+    return [effect.peer for effect in effects if isinstance(effect, FollowKnown)]
+
+
+def test_rules_follow_whom_they_name_once_and_up_to_a_bound() -> None:
+    """By what the newest record says; hearsay is enough, for a genesis proves itself; the bound holds for all rules."""
+    search = Searcher((followed(MILL),))
+    search.meet(MILL)
+    food = SHOP.told(NEW, sectors=("food",), region="CN-33")
+    assert follows(search.told(food)) == []
+    rules = (FollowRule(1, "follow", sector="food", region="DE"), FollowRule(2, "follow", region="CN"))
+    assert follows(search.tell(RulesChanged(rules[:1]))) == []
+    assert follows(search.tell(RulesChanged(rules))) == [SHOP.community]
+    assert follows(search.tell(RulesChanged(rules))) == [], "once"
+    search.tell(TrustChanged(SHOP.community, "followed"))
+    search.tell(TrustChanged(SHOP.community, "found"))
+    assert follows(search.tell(RulesChanged(rules))) == [], "a steward's word stands above a rule"
+    before = tuple(
+        Known(number.to_bytes(32, "big"), "told", 0, trust="followed", rule=2)
+        for number in range(FOLLOWED_BY_RULES_MAX)
+    )
+    full = Searcher((*before, followed(MILL)))
+    full.meet(MILL)
+    full.tell(RulesChanged(rules))
+    assert follows(full.told(food)) == []
 
 
 def test_targets_and_hearsay_are_bounded_in_all() -> None:

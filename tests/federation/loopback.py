@@ -16,6 +16,7 @@ from node.vault import Vault
 from node.writer.lane_writer import Advance
 from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
+from protocol.exchange.follow_rules import FollowRule
 from protocol.exchange.frames import (
     Answer,
     Blob,
@@ -39,7 +40,7 @@ from protocol.exchange.relay import (
 )
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementJudged, StatementsLoaded
-from protocol.exchange.trust_events import InvitesLoaded, PeerTrusted, Settle, Settled, TrustPeer
+from protocol.exchange.trust_events import FollowKnown, InvitesLoaded, PeerTrusted, Settle, Settled, TrustPeer
 from protocol.exchange.witnessing import WitnessesKnown
 from protocol.identity.genesis import make_genesis
 from protocol.identity.keys import SigningKey, log_key_hash
@@ -98,6 +99,7 @@ class LoopbackStore:
         self.own_record = b""
         self.kept: dict[bytes, Known] = {}
         self.sectors: tuple[str, ...] = ()
+        self.follow_rules: tuple[FollowRule, ...] = ()
         self.met_at: list[str | None] = []
         self.findings: list[Finding] = []
         self.clock_offsets: list[int] = []
@@ -127,9 +129,14 @@ class LoopbackStore:
 
     async def settle(self, effect: Settle) -> Settled:
         self._check()
-        assert isinstance(effect, TrustPeer), "no invites are made here"
+        assert isinstance(effect, TrustPeer | FollowKnown), "no invites are made here"
+        if isinstance(effect, FollowKnown):
+            self._learn(effect.peer, effect.genesis)
         self.set_trust(effect.peer, "followed")
         return PeerTrusted(effect.peer)
+
+    async def rules(self) -> tuple[FollowRule, ...]:
+        return self.follow_rules
 
     async def own_sectors(self) -> tuple[str, ...]:
         return self.sectors
@@ -152,15 +159,18 @@ class LoopbackStore:
     async def trust_of(self, community: bytes) -> Trust:
         return self.trusts.get(community, "found")
 
-    async def met(
-        self, community: bytes, genesis_record: bytes, *, address: str | None, is_wanted: bool
-    ) -> Trust:
+    def _learn(self, community: bytes, genesis_record: bytes) -> None:
         from protocol.lanes import BODY_TYPES
         from protocol.log.record import decode_record
 
+        self.genesis_keys[community] = decode_record(genesis_record, BODY_TYPES).body.log_key
+
+    async def met(
+        self, community: bytes, genesis_record: bytes, *, address: str | None, is_wanted: bool
+    ) -> Trust:
         self._check()
         self.met_at.append(address)
-        self.genesis_keys[community] = decode_record(genesis_record, BODY_TYPES).body.log_key
+        self._learn(community, genesis_record)
         trust = self.trusts.get(community, "found")
         self.set_trust(community, "followed" if is_wanted and trust == "found" else trust)
         return self.trusts[community]
