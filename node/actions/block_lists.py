@@ -15,6 +15,7 @@ from msgspec import Meta
 from node.actions.shapes import Answer, Request, hash_of, is_hash
 from node.core import Node
 from node.errors import NodeError
+from node.locale import marked as _
 from node.writer.transaction import Transaction
 from protocol.identity.keys import to_base32
 from storage.peers import Peer, all_peers, peer_of, save_peer
@@ -24,6 +25,9 @@ LIST_CHARACTERS_MAX = 1_000_000
 LINES_MAX = 10_000
 NOTE_CHARACTERS_MAX = 200
 ERRORS_LISTED_MAX = 50
+_OWN = _("This community is our own.")
+_NO_ID = _("The community is not an id of 52 characters.")
+_NO_NOTE = _("The note is not one line of at most 200 characters.")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _BOM = "\ufeff"
 
@@ -84,9 +88,7 @@ async def import_block_list(node: Node, request: BlockListText) -> BlockListTake
     lines = list(_read(request.text))
     errors = [BlockListError(line=line.number, reason=line.reason) for line in lines if line.reason]
     errors += [
-        BlockListError(line=line.number, reason="this community is our own")
-        for line in lines
-        if line.community == node.community
+        BlockListError(line=line.number, reason=_OWN) for line in lines if line.community == node.community
     ]
     wanted = {line.community: line.note for line in lines if not line.reason}
 
@@ -145,9 +147,9 @@ def _read(text: str) -> Iterator[_Line]:
 def _line(number: int, fields: dict[str, str]) -> _Line:
     community, note = fields.get("community", "").strip(), fields.get("note", "").strip()
     if not is_hash(community):
-        return _Line(number, reason="the community is not an id of 52 characters")
+        return _Line(number, reason=_NO_ID)
     if len(note) > NOTE_CHARACTERS_MAX or not note.isprintable():
-        return _Line(number, reason=f"the note is not one line of at most {NOTE_CHARACTERS_MAX} characters")
+        return _Line(number, reason=_NO_NOTE)
     return _Line(number, hash_of(community), note)
 
 

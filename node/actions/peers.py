@@ -8,25 +8,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from node.actions.shapes import Answer, HashText, Request, Said, hash_of, said
+from node.actions.sights import SightAnswer, name_in_genesis, sight_of
 from node.config.keys import Listen
 from node.core import Node
 from node.errors import NodeError
 from node.writer.transaction import Transaction
+from protocol.exchange.discovery_events import Known
 from protocol.fields import Title
 from protocol.identity.keys import to_base32
-from protocol.lanes import BODY_TYPES
 from protocol.lanes.charter.peers import PeerDismissed, PeerVouched
 from protocol.lanes.kind import CHARTER
 from protocol.limits import INDEX_LANES_MAX
-from protocol.log.record import decode_record
 from storage.heads import HeadStore
 from storage.peers import Peer, all_peers, peer_of, save_peer
 from storage.views.reading import StateReader
 
 Trust = Literal["blocked", "followed", "found"]
+HEARSAY_SHOWN_MAX = 100
 
 
 class PeerAddress(Request, frozen=True, kw_only=True):
@@ -70,6 +71,7 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     records: int = 0
     unfolded: int = 0
     newest_ms: int | None = None
+    sight: SightAnswer | None = None
 
 
 class NeighbourAnswer(Answer, frozen=True, kw_only=True):
@@ -130,6 +132,7 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
     """List all communities that we know."""
     federation = node.federation_service
     connected = federation.connected()
+    sightings = {sighting.known.community: sighting for sighting in federation.sightings()}
     neighbours = [
         NeighbourAnswer(community=to_base32(found.community), address=str(Listen(found.host, found.port)))
         for found in federation.neighbours
@@ -137,9 +140,22 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
 
     def question(read: StateReader) -> PeersAnswer:
         copies = _copies(read)
+        peers = all_peers(read.connection)
+        followed = [peer.community for peer in peers if peer.trust == "followed"]
+        known = {peer.community for peer in peers}
+        told = [
+            _hearsay(each.known)
+            for each in sightings.values()
+            if each.known.genesis and each.known.community not in known
+        ]
+        shown = [*peers, *told[:HEARSAY_SHOWN_MAX]]
+        answers = [_answer(read, node.community, peer, connected, copies) for peer in shown]
         return PeersAnswer(
             peers=[
-                _answer(read, node.community, peer, connected, copies) for peer in all_peers(read.connection)
+                structs.replace(answer, sight=sight_of(read, sightings[peer.community], followed))
+                if peer.community in sightings
+                else answer
+                for answer, peer in zip(answers, shown, strict=True)
             ],
             neighbours=neighbours,
             own_address=federation.address,
@@ -150,9 +166,33 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
     return await node.look(question)
 
 
+def _hearsay(known: Known) -> Peer:
+    """A community that peers tell of, as a row of `peers` would have it."""
+    return Peer(
+        known.community,
+        label="",
+        addresses=tuple(address.text for address in known.hints),
+        trust="found",
+        genesis=known.genesis,
+    )
+
+
+async def show_peer(node: Node, request: PeerName) -> PeerAnswer:
+    """Show one community."""
+    found = (await list_peers(node, PeersQuery())).peers
+    peer = next((peer for peer in found if peer.community == request.community), None)
+    if peer is None:
+        raise NodeError("community_unknown", request.community)
+    return peer
+
+
 async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
+    told = {each.known.community: each.known for each in node.federation_service.sightings()}.get(community)
+
     def job(transaction: Transaction) -> None:
         peer = peer_of(transaction.connection, community)
+        if peer is None and told is not None and told.genesis:
+            peer = _hearsay(told)
         if (
             peer is None and trust == "blocked"
         ):  # who shouts on the local network may be shut out before any word
@@ -205,7 +245,7 @@ def name_of(read: StateReader, community: bytes, peer: Peer | None) -> Title | N
         return dict(folded.genesis.name)
     if peer is None or peer.genesis is None:
         return None
-    return dict(decode_record(peer.genesis, BODY_TYPES).body.name)
+    return name_in_genesis(peer.genesis)
 
 
 def _answer(

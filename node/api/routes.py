@@ -86,6 +86,7 @@ from node.actions.peers import (
     dismiss_peer,
     follow_peer,
     list_peers,
+    show_peer,
     unfollow_peer,
     vouch_peer,
 )
@@ -365,6 +366,7 @@ _WITNESSES = (
 _PEERS = (
     Route("POST", "/peers", add_peer, PeerAddress, AddedPeer, "admin", "Dial an address from now on.", 201),
     Route("GET", "/peers", list_peers, PeersQuery, PeersAnswer, "admin", "List known communities."),
+    Route("GET", "/peers/{community}", show_peer, PeerName, PeerAnswer, "admin", "Show one community."),
     Route("POST", "/peers/{community}/following", follow_peer, PeerName, PeerAnswer, "admin", "Follow one."),
     Route(
         "POST",

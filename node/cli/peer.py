@@ -1,15 +1,32 @@
 """`wildgrass peer`: other communities, and how we stand with them."""
 
 from gettext import gettext as _
+from typing import Any
 
 import click
 
 from node.cli.options import given
-from node.cli.output import in_words, table
+from node.cli.output import in_words, moment, table
 from node.cli.peer_invite import invite, pairing
 from node.cli.peer_rule import blocks, rule
 from node.cli.session import Session, command, group
 from node.client import in_path
+
+TRUSTS = {"followed": _("followed"), "found": _("found"), "blocked": _("blocked")}
+FOUND = {
+    "added": _("added by a steward"),
+    "bootstrap": _("on the bootstrap list"),
+    "came": _("it came by itself"),
+    "invited": _("by an invite"),
+    "nearby": _("on the local network"),
+    "told": _("told by"),
+}
+REACHES = {
+    "connected": _("connected"),
+    "dials_out": _("it only dials out"),
+    "unreached": _("it does not answer"),
+    "untried": _("not tried yet"),
+}
 
 
 @command("add", help=_("Dial another node from now on: host:port."))
@@ -54,18 +71,53 @@ dismiss = _peer_move("dismiss", "dismissal", _("Let it read them no longer."), _
 def list_peers(session: Session) -> None:
     """List."""
     answer = session.ask("GET", "/peers")
-    trusts = {"followed": _("followed"), "found": _("found"), "blocked": _("blocked")}
     rows = [
         [
             in_words(known["name"]) if known.get("name") else "",
-            trusts.get(known["trust"], known["trust"]),
+            TRUSTS.get(known["trust"], known["trust"]),
             _("connected") if known["is_connected"] else "",
             _vouching(we=known["is_vouched"], they=known["vouches_for_us"]),
+            FOUND.get(known.get("sight", {}).get("found", ""), ""),
             known["community"],
         ]
         for known in answer["peers"]
     ]
-    session.show(answer, *table([_("Name"), _("Trust"), _("Session"), _("Vouched"), _("Community")], rows))
+    session.show(
+        answer, *table([_("Name"), _("Trust"), _("Session"), _("Vouched"), _("Found"), _("Community")], rows)
+    )
+
+
+@command("show", help=_("Show one community: how it was found, where it is, who vouches for it."))
+@click.argument("community")
+def show(session: Session, community: str) -> None:
+    """Show."""
+    known = session.ask("GET", f"/peers/{in_path(community)}")
+    sight = known.get("sight", {})
+    lines = [
+        (_("Name"), in_words(known["name"]) if known.get("name") else ""),
+        (_("Trust"), TRUSTS.get(known["trust"], known["trust"])),
+        (_("Vouched"), _vouching(we=known["is_vouched"], they=known["vouches_for_us"])),
+        (_("Found"), f"{FOUND.get(sight.get('found', ''), '')} {_name_or_id(sight, 'told_by')}".strip()),
+        (_("Since"), moment(sight["found_ms"]) if sight.get("found_ms") else ""),
+        (_("Reached"), REACHES.get(sight.get("reach", ""), "")),
+        (_("Region"), sight.get("region", "")),
+        (_("Sectors"), ", ".join(sight.get("sectors", []))),
+        (_("Records stored here"), str(known.get("records", 0))),
+        (_("Records it says it has"), str(sight.get("says_records", ""))),
+        (
+            _("Vouched for by"),
+            ", ".join(_name_or_id(each, "community", "name") for each in sight.get("vouched_by", [])),
+        ),
+        (_("Addresses"), ", ".join(known["addresses"])),
+        (_("Community"), known["community"]),
+    ]
+    width = max(len(label) for label, _value in lines)
+    session.show(known, *(f"{label:<{width}}  {value}" for label, value in lines if value))
+
+
+def _name_or_id(answer: dict[str, Any], field: str, name_field: str = "") -> str:
+    name = answer.get(name_field or f"{field}_name")
+    return in_words(name) if name else str(answer.get(field, ""))
 
 
 def _vouching(*, we: bool, they: bool) -> str:
@@ -79,6 +131,7 @@ peer = group(
     _("Add, follow, vouch for and dismiss other communities."),
     add,
     list_peers,
+    show,
     follow,
     unfollow,
     block,

@@ -57,7 +57,11 @@ def import_list(session: Session, path: str, *, dry_run: bool) -> None:
     """Import."""
     text = read_file(path).decode("utf-8", "replace")
     answer = session.ask("POST", "/blocks", {"text": text, "dry_run": dry_run})
-    lines = [_("Line {line}: {reason}.").format(**error) for error in answer["errors"]]
+    translated = _  # under this name no catalog looks for a sentence: the reasons have theirs already
+    lines = [
+        _("Line {line}: {reason}").format(line=error["line"], reason=translated(error["reason"]))
+        for error in answer["errors"]
+    ]
     if lines:
         lines.append(_("Nobody was blocked. Correct these lines and try again."))
     else:

@@ -45,6 +45,7 @@ from node.pages.measures import say_bytes, say_duration, say_lane
 from node.pages.network_map import MapWords, OnMap, draw_network
 from node.pages.site import Asked, PageRoute
 from protocol.errors import ProtocolError
+from protocol.lanes.kind import SECTORS
 
 ADDRESS_CHARACTERS_MAX = 255
 _ID_CHARACTERS_SHOWN = 8
@@ -163,6 +164,7 @@ async def _page(asked: Asked, form: Form, faults: dict[str, str]) -> Page:
         "own_address": found.own_address if is_steward else "",
         "address": form["address"],
         "faults": faults,
+        "sectors": SECTORS,
         "status": await show_status(asked.node, StatusQuery(counts_listings=False)) if is_member else None,
         "refusal": _refusal(asked.node, visit.language),
         "bytes_of": partial(say_bytes, language=visit.language),

@@ -17,6 +17,7 @@ from node.pages.people import PEOPLE_PAGES
 from node.pages.photos import PHOTO_PAGES
 from node.pages.site import Asked, PageRoute, Site
 from node.pages.storefront import STOREFRONT_PAGES
+from node.pages.trusting import TRUSTING_PAGES
 from node.pages.welcome import welcome_pages
 
 
@@ -35,6 +36,7 @@ def build_site(
         *DESK_LISTING_PAGES,
         *PHOTO_PAGES,
         *AUDITING_PAGES,
+        *TRUSTING_PAGES,
         *NEIGHBOUR_PAGES,
         *LANGUAGE_PAGES,
         *ACCOUNT_PAGES,

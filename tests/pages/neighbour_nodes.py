@@ -25,6 +25,7 @@ from node.pages.keys import KEY_PAGES
 from node.pages.language import LANGUAGE_PAGES
 from node.pages.neighbours import NEIGHBOUR_PAGES
 from node.pages.site import Site
+from node.pages.trusting import TRUSTING_PAGES
 from node.pages.visit import SESSION_COOKIE
 from node.pages.welcome import welcome_pages
 from node.peering import NodePeering
@@ -156,7 +157,14 @@ async def opened_community(
     async with opened_node(settings, vault, on_advance=tell) as node:
         http, peers = listen(Listen(LOOPBACK, 0)), listen(Listen(LOOPBACK, 0))
         app = web.Application()
-        pages = (*AUDITING_PAGES, *NEIGHBOUR_PAGES, *KEY_PAGES, *LANGUAGE_PAGES, *welcome_pages(None))
+        pages = (
+            *AUDITING_PAGES,
+            *TRUSTING_PAGES,
+            *NEIGHBOUR_PAGES,
+            *KEY_PAGES,
+            *LANGUAGE_PAGES,
+            *welcome_pages(None),
+        )
         Site(node, pages, default_language="en").add_to(app)
         server = HttpServer(app, http.socket)
         await server.start()
