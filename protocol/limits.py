@@ -120,6 +120,10 @@ STATEMENTS_ASKED_MAX = 4  # statements that are asked of one peer at a time
 STATEMENTS_PASSED_MAX = 4_096  # digests of statements that were not kept, remembered so as not to ask again
 
 # Dissemination (section 28)
+LINKS_ALL_MAX = 50  # so many communities are all dialled
+LINKS_WANTED = 6  # links of a node that knows more
+LINKS_CHOSEN_MIN = 2  # of which so many are its own choice
+VISIT_MS = 5_000  # so long a link stands that was not chosen
 GRACE_MS = 200  # so long an announcement waits for its news before it is fetched
 HELD_BACK_MAX = 4_096  # lanes whose announcements wait
 PRUNED_MAX = 16_384  # communities of which one peer wants no more than announcements

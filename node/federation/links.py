@@ -20,7 +20,7 @@ from node.federation.driver import Driver
 from node.federation.link import Link, WebSocket, remote_address
 from node.federation.store import FederationStore
 from node.writer.clock import system_clock
-from protocol.exchange.dialling import Chance
+from protocol.exchange.chance import Chance
 from protocol.exchange.discovery import Discovery
 from protocol.exchange.discovery_events import Dial, PeerMet, Trust
 from protocol.exchange.frames import NONCE_BYTES, Answer, Bye, Frame, Request, encode_frame

@@ -15,7 +15,7 @@ from protocol.exchange.addresses import (
     parse_address_record,
     verify_address_record,
 )
-from protocol.exchange.dialling import Chance
+from protocol.exchange.chance import Chance
 from protocol.exchange.discovery_events import Found, Known, Trust
 from protocol.exchange.frames import SignedAddress
 from protocol.exchange.identify import identify

@@ -10,10 +10,11 @@ The addresses of a target are tried in turn; when all have failed it is left in 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from protocol.exchange.addresses import Address
+from protocol.exchange.chance import Chance
 from protocol.exchange.discovery_events import Dial
+from protocol.exchange.overlay import Overlay
 from protocol.limits import DIAL_TARGETS_MAX, DIALS_MAX
 
 BACK_OFF_FIRST_MS = 500
@@ -21,19 +22,6 @@ BACK_OFF_MS_MAX = 300_000
 HELD_MS = 60_000  # a session that stood so long was no failure
 
 Key = bytes | Address
-
-
-class Chance(Protocol):
-    """Where randomness comes in; `random.Random` and `random.SystemRandom` are such."""
-
-    def random(self) -> float:
-        """Return a number from 0 up to 1."""
-
-    def sample(self, population: Sequence[bytes], k: int) -> list[bytes]:
-        """Return `k` different ones."""
-
-    def choice(self, seq: Sequence[bytes]) -> bytes:
-        """Return one of them."""
 
 
 def back_off_ms(failures: int, chance: Chance) -> int:
@@ -66,6 +54,8 @@ class Dialling:
     def __init__(self, chance: Chance) -> None:
         """Start without targets."""
         self._chance = chance
+        self._overlay = Overlay(chance)
+        self._refrained: frozenset[bytes] = frozenset()
         self._targets: dict[Key, Target] = {}
         self._dials: dict[int, Key] = {}
         self._connecting: set[int] = set()
@@ -111,12 +101,13 @@ class Dialling:
         self._targets.pop(key, None)
 
     def due(self, open_peers: Collection[bytes], now_ms: int) -> list[Dial]:
-        """Return the dials to be made now; who is connected is not dialled."""
+        """Return the dials to be made now; who is connected, or left to others, is not dialled."""
+        self._choose(open_peers, now_ms)
         dials: list[Dial] = []
         for key, target in self._targets.items():
             if len(self._connecting) >= DIALS_MAX:
                 break
-            if target.dial is not None or target.due_ms > now_ms or key in open_peers:
+            if target.due_ms > now_ms or not self._is_waiting(key, open_peers):
                 continue
             self._last_dial += 1
             target.dial = self._last_dial
@@ -130,14 +121,18 @@ class Dialling:
         """Return when the next target is due, None where nobody is waited for."""
         if len(self._connecting) >= DIALS_MAX:
             return None  # how one of those ends is told
-        return min(
-            (
-                target.due_ms
-                for key, target in self._targets.items()
-                if target.dial is None and key not in open_peers
-            ),
-            default=None,
-        )
+        times = [target.due_ms for key, target in self._targets.items() if self._is_waiting(key, open_peers)]
+        if self._overlay.deadline_ms is not None:
+            times.append(self._overlay.deadline_ms)
+        return min(times, default=None)
+
+    def end_visits(self, now_ms: int) -> list[bytes]:
+        """Return the communities that were looked in on for long enough, of those that we dialled."""
+        return [
+            name
+            for name in self._overlay.end_visits(now_ms)
+            if (target := self._targets.get(name)) is not None and target.dial is not None
+        ]
 
     def reached(self, dial: int, community: bytes) -> Key | None:
         """Hear who answered a dial, and return for whom it was; what had no name has that one from now on."""
@@ -168,7 +163,7 @@ class Dialling:
             self._own.add(target.address)
             self.aim(key, target.addresses, now_ms, tries=target.tries)
             return
-        if stood_ms >= HELD_MS:
+        if stood_ms >= HELD_MS or code == "session_finished":
             target.failures = target.turn = 0
         else:
             self._failed(key, target)
@@ -176,9 +171,26 @@ class Dialling:
 
     def parted(self, community: bytes, now_ms: int) -> None:
         """Hear that a session is over, whoever dialled it."""
+        self._overlay.note_parted(now_ms)
         target = self._targets.get(community)
         if target is not None and target.dial is None:
             target.due_ms = max(target.due_ms, now_ms + back_off_ms(0, self._chance))
+
+    def _choose(self, open_peers: Collection[bytes], now_ms: int) -> None:
+        """Of many communities a few are chosen; what is tried for a while, or was just named, is not counted."""
+        regular = {
+            key: target
+            for key, target in self._targets.items()
+            if isinstance(key, bytes) and target.tries is None and not target.is_wanted
+        }
+        chosen = self._overlay.choose(
+            regular.keys(), open_peers, lambda name: regular[name].failures > 0, now_ms
+        )
+        self._refrained = frozenset(regular).difference(chosen)
+
+    def _is_waiting(self, key: Key, open_peers: Collection[bytes]) -> bool:
+        """Whether a target is to be dialled as soon as it is due."""
+        return self._targets[key].dial is None and key not in open_peers and key not in self._refrained
 
     def _failed(self, key: Key, target: Target) -> None:
         target.turn += 1

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal
 from protocol.errors import SessionError
 from protocol.exchange.address_book import AddressBook, News
 from protocol.exchange.addresses import Address, AddressRecord, make_address_record, parse_address_record
-from protocol.exchange.dialling import Chance, Dialling
+from protocol.exchange.chance import Chance
+from protocol.exchange.dialling import Dialling
 from protocol.exchange.discovery_events import (
     AddressNamed,
     ClockRead,
@@ -408,6 +409,7 @@ class Discovery:
 
     def _woken(self, _event: Woken, now_ms: int) -> list[Any]:
         effects: list[Any] = [ReadClock()]
+        effects += [Drop(peer, "session_finished") for peer in self._dialling.end_visits(now_ms)]
         if self._search_ms is not None and now_ms >= self._search_ms:
             self._search_ms = now_ms + ADDRESS_SEARCHED_MS
             is_due = now_ms - self._asked_ms >= ADDRESS_ASKED_MS

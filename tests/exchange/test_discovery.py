@@ -45,6 +45,7 @@ from protocol.limits import (
     COMERS_MAX,
     DIAL_TARGETS_MAX,
     FOLLOWED_BY_RULES_MAX,
+    LINKS_WANTED,
     TOLD_BY_ONE_MAX,
     TOLD_DIALLED_BY_ONE_MAX,
     TOLD_MAX,
@@ -429,3 +430,25 @@ def test_targets_and_hearsay_are_bounded_in_all() -> None:
     for number in range(DIAL_TARGETS_MAX + 10):
         search.tell(AddressNamed(Address("direct", f"h{number}", 1), "nearby", number.to_bytes(32, "big")))
     assert len(search.machine._dialling.keys) == DIAL_TARGETS_MAX
+
+
+def test_of_many_communities_a_few_are_dialled_and_others_visited() -> None:
+    """Among two hundred a node keeps its links few, leaves whom it visited, and dials on when all have failed."""
+    many = [
+        followed(each, f"192.0.2.{number % 250 + 1}:{8_000 + number}")
+        for number, each in enumerate(crowd(200))
+    ]
+    searcher = Searcher(tuple(many))
+    assert LINKS_WANTED <= len(searcher.dials) <= LINKS_WANTED + 1
+    for dial in searcher.dials:
+        assert dial.expected is not None
+        searcher.tell(PeerMet(dial.expected, b"genesis", "followed", dial.dial))
+        searcher.tell(PeerOpened(dial.expected, 32))
+    (left,) = [dial.expected for dial in searcher.dials[LINKS_WANTED:]] or [None]
+    searcher.wait(lambda: Drop(left, "session_finished") in searcher.done if left else True)
+    for dial in searcher.dials:
+        searcher.tell(PeerClosed(dial.expected or b""))
+        searcher.fail(dial)
+    searcher.done.clear()
+    searcher.wait(lambda: len(searcher.dials) >= LINKS_WANTED)
+    assert len({dial.expected for dial in searcher.dials}) >= LINKS_WANTED
