@@ -56,6 +56,7 @@ class Dialling:
         self._chance = chance
         self._overlay = Overlay(chance)
         self._refrained: frozenset[bytes] = frozenset()
+        self._silent: set[bytes] = set()
         self._targets: dict[Key, Target] = {}
         self._dials: dict[int, Key] = {}
         self._connecting: set[int] = set()
@@ -171,10 +172,20 @@ class Dialling:
 
     def parted(self, community: bytes, now_ms: int) -> None:
         """Hear that a session is over, whoever dialled it."""
+        self._silent.discard(community)
         self._overlay.note_parted(now_ms)
         target = self._targets.get(community)
         if target is not None and target.dial is None:
             target.due_ms = max(target.due_ms, now_ms + back_off_ms(0, self._chance))
+
+    def fell_silent(self, community: bytes, now_ms: int) -> None:
+        """Hear that a session carries nothing: while it stands it counts as no link."""
+        self._silent.add(community)
+        self._overlay.note_parted(now_ms)
+
+    def spoke(self, community: bytes) -> None:
+        """Hear that a community has answered."""
+        self._silent.discard(community)
 
     def _choose(self, open_peers: Collection[bytes], now_ms: int) -> None:
         """Of many communities a few are chosen; what is tried for a while, or was just named, is not counted."""
@@ -183,9 +194,12 @@ class Dialling:
             for key, target in self._targets.items()
             if isinstance(key, bytes) and target.tries is None and not target.is_wanted
         }
-        chosen = self._overlay.choose(
-            regular.keys(), open_peers, lambda name: regular[name].failures > 0, now_ms
-        )
+        is_open = [name for name in open_peers if name not in self._silent]
+
+        def is_failing(name: bytes) -> bool:
+            return name in self._silent or regular[name].failures > 0
+
+        chosen = self._overlay.choose(regular.keys(), is_open, is_failing, now_ms)
         self._refrained = frozenset(regular).difference(chosen)
 
     def _is_waiting(self, key: Key, open_peers: Collection[bytes]) -> bool:

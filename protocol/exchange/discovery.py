@@ -47,6 +47,7 @@ from protocol.exchange.replication_events import (
     FrameReceived,
     PeerClosed,
     PeerOpened,
+    PeerSilent,
     Send,
     WakeAt,
     Woken,
@@ -105,6 +106,7 @@ class Discovery:
             PeerMet,
             PeerOpened,
             PeerClosed,
+            PeerSilent,
             TrustChanged,
             DialEnded,
             RulesChanged,
@@ -247,6 +249,10 @@ class Discovery:
         self._dialling.parted(event.peer, now_ms)
         return []
 
+    def _peer_silent(self, event: PeerSilent, now_ms: int) -> list[Any]:
+        self._dialling.fell_silent(event.peer, now_ms)
+        return []
+
     def _dial_ended(self, event: DialEnded, now_ms: int) -> list[Any]:
         self._dialling.ended(event.dial, event.code, event.stood_ms, now_ms)
         for source in self._budgets:
@@ -265,6 +271,8 @@ class Discovery:
         return []
 
     def _answered(self, event: PeerAnswered, now_ms: int) -> list[Any]:
+        if event.answer is not None:
+            self._dialling.spoke(event.peer)
         if event.about == _HEADS:
             if isinstance(event.answer, Heads):
                 self._records[event.peer] = _records_of(event.peer, event.answer)
@@ -463,6 +471,7 @@ class Discovery:
         PeerMet: _peer_met,
         PeerOpened: _peer_opened,
         PeerClosed: _peer_closed,
+        PeerSilent: _peer_silent,
         DialEnded: _dial_ended,
         RulesChanged: _rules_changed,
         FrameReceived: _frame_received,

@@ -42,6 +42,7 @@ from protocol.exchange.frames import (
 from protocol.exchange.heads import OfferedHead, read_offer, state_head
 from protocol.exchange.holding import AdoptHead, Blame
 from protocol.exchange.listing import AskForHeads, HeadsItemized, HeadsSummedUp, Listed, Unlisted, Wanted
+from protocol.exchange.machine import Tell
 from protocol.exchange.news import make_news
 from protocol.exchange.places import Places
 from protocol.exchange.replication_events import (
@@ -55,6 +56,7 @@ from protocol.exchange.replication_events import (
     LoadLanes,
     PeerClosed,
     PeerOpened,
+    PeerSilent,
     PlacesLoaded,
     Reply,
     RequestAsked,
@@ -178,8 +180,7 @@ class Replication:
         if peer is None:
             return []
         self._dissemination.close(event.peer)
-        self._restless_ms = now_ms + RESTLESS_MS
-        self._poll_ms = min(self._poll_ms, now_ms + POLL_RESTLESS_MS)
+        self._grow_restless(now_ms)
         if any(event.peer in follower.offering for follower in self._followers.values()):
             self._places.doubt(event.peer)
         self._places.close(event.peer, open_peers=self._peers)
@@ -439,6 +440,11 @@ class Replication:
             effects += self._poll(now_ms)
         return _merge_loads(effects)
 
+    def _grow_restless(self, now_ms: int) -> None:
+        """News may have been lost with a link: ask more often for a while."""
+        self._restless_ms = now_ms + RESTLESS_MS
+        self._poll_ms = min(self._poll_ms, now_ms + POLL_RESTLESS_MS)
+
     def _poll(self, now_ms: int) -> list[Effect]:
         """Ask who was not asked for longest: one peer, or two and sooner while links die."""
         is_restless = now_ms < self._restless_ms
@@ -474,7 +480,8 @@ class Replication:
             elif isinstance(owner, _ForNode):
                 effects.append(Reply(owner.token, None, "request_unanswered"))
             else:
-                effects.append(Blame(peer, "request_unanswered"))
+                effects += [Blame(peer, "request_unanswered"), Tell(PeerSilent(peer))]
+                self._grow_restless(now_ms)
                 effects += self._tell_listing(peer, Unlisted(), now_ms)
         return [*effects, *(Send(peer, request) for request in requests.send_on(now_ms))]
 

@@ -10,6 +10,7 @@ from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, Frame, Request
 from protocol.exchange.holding import Blame, HeldLane, ReportFork, SignedHead, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
+from protocol.exchange.machine import Tell
 from protocol.exchange.places import KeepPlace
 from protocol.log.origin import Origin
 
@@ -99,6 +100,13 @@ class RequestAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerSilent:
+    """A peer has not said in time which of its heads changed: its link carries nothing, whatever stands."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Woken:
     """The time of the last `WakeAt` has come."""
 
@@ -170,4 +178,5 @@ Effect = (
     | ReportFork
     | ReportDamage
     | OwnLaneSeen
+    | Tell
 )

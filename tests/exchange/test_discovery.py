@@ -25,7 +25,7 @@ from protocol.exchange.discovery_events import (
     TrustChanged,
 )
 from protocol.exchange.follow_rules import FollowRule, RulesChanged
-from protocol.exchange.frames import Addresses, AddressesGet, AddressTold, Refused, SignedAddress
+from protocol.exchange.frames import Addresses, AddressesGet, AddressTold, Heads, Refused, SignedAddress
 from protocol.exchange.holding import Blame
 from protocol.exchange.machine import AskPeer, PeerAnswered
 from protocol.exchange.replication_events import (
@@ -33,6 +33,7 @@ from protocol.exchange.replication_events import (
     FrameReceived,
     PeerClosed,
     PeerOpened,
+    PeerSilent,
     Send,
     WakeAt,
     Woken,
@@ -452,3 +453,25 @@ def test_of_many_communities_a_few_are_dialled_and_others_visited() -> None:
     searcher.done.clear()
     searcher.wait(lambda: len(searcher.dials) >= LINKS_WANTED)
     assert len({dial.expected for dial in searcher.dials}) >= LINKS_WANTED
+
+
+def test_a_silent_link_counts_no_more_until_it_speaks() -> None:
+    """Who does not answer is replaced while its session stands, and counts again when it has spoken."""
+    many = [followed(each, f"192.0.2.1:{8_000 + number}") for number, each in enumerate(crowd(200))]
+    searcher = Searcher(tuple(many))
+    for dial in searcher.dials:
+        searcher.tell(PeerMet(dial.expected or b"", b"genesis", "followed", dial.dial))
+        searcher.tell(PeerOpened(dial.expected or b"", 32))
+    searcher.wait(lambda: any(isinstance(effect, Drop) for effect in searcher.done))
+    (visited,) = [effect.peer for effect in searcher.done if isinstance(effect, Drop)]
+    searcher.tell(PeerClosed(visited))
+    first, second, third, *_ = [dial.expected or b"" for dial in searcher.dials if dial.expected != visited]
+    before = len(searcher.dials)
+    searcher.tell(PeerSilent(first))
+    assert len(searcher.dials) == before + 1
+    searcher.tell(PeerAnswered(first, "heads", None, "request_unanswered"))
+    searcher.tell(PeerSilent(second))
+    assert len(searcher.dials) == before + 2
+    searcher.tell(PeerAnswered(first, "heads", Heads(1, bytes(16), 0, False, ())))
+    searcher.tell(PeerSilent(third))
+    assert len(searcher.dials) == before + 2, "the one that speaks again has taken the place"

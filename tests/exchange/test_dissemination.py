@@ -6,9 +6,10 @@ import pytest
 
 from protocol.exchange.frames import Graft, Heads, HeadsSince, News, Prune
 from protocol.exchange.heads import state_head
-from protocol.exchange.replication_events import PeerOpened, WishesChanged
+from protocol.exchange.machine import Tell
+from protocol.exchange.replication_events import PeerOpened, PeerSilent, WishesChanged
 from protocol.identity.keys import SigningKey
-from protocol.limits import GRACE_MS, POLL_MS, POLL_RESTLESS_MS, RESTLESS_MS
+from protocol.limits import GRACE_MS, POLL_MS, POLL_RESTLESS_MS, REQUEST_MS, RESTLESS_MS
 from protocol.log.origin import Origin
 from tests.exchange.memory_store import MemoryStore
 from tests.exchange.sim_node import SimNode
@@ -225,3 +226,16 @@ def test_a_node_asks_more_often_while_links_die() -> None:
     net.disconnect(D)
     assert asked(net, RESTLESS_MS - 1) == 2 * (RESTLESS_MS // POLL_RESTLESS_MS - 1)
     assert asked(net, POLL_MS * 4) == 4
+
+
+def test_who_does_not_say_what_changed_is_silent() -> None:
+    """A question for heads that stays unanswered is told to the other machines, and makes the node restless."""
+    net = make_net(A, B, C)
+    net.connect(A, B)
+    net.connect(A, C)
+    net.run(1_000)
+    net.nodes[B].lie = lambda _frame: []
+    net.run(POLL_MS * 2 + REQUEST_MS + 1_000)
+    assert Tell(PeerSilent(B)) in net.nodes[A].reports
+    assert Tell(PeerSilent(C)) not in net.nodes[A].reports
+    assert asked(net, POLL_RESTLESS_MS * 3) >= 4
