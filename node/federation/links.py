@@ -251,7 +251,7 @@ class Links:
             del self._open[community]
             self._strangers.discard(community)
             self._note_clock(community, None)
-            self.driver.tell(PeerClosed(community))
+            self.driver.tell(PeerClosed(community, link.end.code if link.end else "session_lost"))
 
     def _note_clock(self, community: bytes, offset_ms: int | None) -> None:
         if offset_ms is None:

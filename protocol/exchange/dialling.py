@@ -127,6 +127,11 @@ class Dialling:
             times.append(self._overlay.deadline_ms)
         return min(times, default=None)
 
+    def is_visit(self, community: bytes) -> bool:
+        """Whether a community was dialled to be looked in on."""
+        target = self._targets.get(community)
+        return self._overlay.is_visit(community) and target is not None and target.dial is not None
+
     def end_visits(self, now_ms: int) -> list[bytes]:
         """Return the communities that were looked in on for long enough, of those that we dialled."""
         return [
@@ -170,10 +175,11 @@ class Dialling:
             self._failed(key, target)
         target.due_ms = now_ms + back_off_ms(target.failures, self._chance)
 
-    def parted(self, community: bytes, now_ms: int) -> None:
-        """Hear that a session is over, whoever dialled it."""
+    def parted(self, community: bytes, code: str, now_ms: int) -> None:
+        """Hear that a session is over, and why, whoever dialled it."""
         self._silent.discard(community)
-        self._overlay.note_parted(now_ms)
+        if code != "session_finished":
+            self._overlay.note_parted(now_ms)
         target = self._targets.get(community)
         if target is not None and target.dial is None:
             target.due_ms = max(target.due_ms, now_ms + back_off_ms(0, self._chance))

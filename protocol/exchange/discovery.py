@@ -41,13 +41,14 @@ from protocol.exchange.frames import (
     SignedAddress,
 )
 from protocol.exchange.holding import Blame
-from protocol.exchange.machine import AskPeer, PeerAnswered
+from protocol.exchange.machine import AskPeer, PeerAnswered, Tell
 from protocol.exchange.replication_events import (
     Drop,
     FrameReceived,
     PeerClosed,
     PeerOpened,
     PeerSilent,
+    PeerVisited,
     Send,
     WakeAt,
     Woken,
@@ -240,13 +241,15 @@ class Discovery:
         effects = self._tell_own([event.peer])
         if known is not None and known.trust == "found":
             effects.append(AskPeer(event.peer, HeadsSince(0, NO_INSTANCE, 0), _HEADS))
+        if event.peer in self._visits or self._dialling.is_visit(event.peer):
+            effects.append(Tell(PeerVisited(event.peer)))
         return [*effects, self._ask(event.peer, now_ms)]
 
     def _peer_closed(self, event: PeerClosed, now_ms: int) -> list[Any]:
         self._budgets.pop(event.peer, None)
         self._visits.discard(event.peer)
         self._trying.pop(event.peer, None)
-        self._dialling.parted(event.peer, now_ms)
+        self._dialling.parted(event.peer, event.code, now_ms)
         return []
 
     def _peer_silent(self, event: PeerSilent, now_ms: int) -> list[Any]:

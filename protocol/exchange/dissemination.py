@@ -14,8 +14,11 @@ from protocol.exchange.frames import Graft, Heads, News, Prune
 from protocol.exchange.frames.fields import NO_INSTANCE
 from protocol.exchange.heads import OfferedHead, state_head
 from protocol.exchange.replication_events import LaneAdvanced, Send
+from protocol.identity.keys import HASH_BYTES
 from protocol.limits import GRACE_MS, HELD_BACK_MAX, PRUNED_MAX
 from protocol.log.origin import Origin
+
+EVERY_COMMUNITY = bytes(HASH_BYTES)
 
 
 @dataclass(slots=True)
@@ -23,9 +26,10 @@ class _Link:
     """One open peer: what it is known to have, and of which communities it wants no more than to be told.
 
     `pruned` are those whose news it gets elsewhere, `unwanted` those that it does not follow at all, and
-    `refused` those that we do not follow, as we told it.
+    `refused` those that we do not follow, as we told it. A visit carries announcements only.
     """
 
+    is_visit: bool = False
     sizes: dict[Origin, int] = field(default_factory=dict)
     pruned: set[bytes] = field(default_factory=set)
     unwanted: set[bytes] = field(default_factory=set)
@@ -71,12 +75,19 @@ class Dissemination:
         """Note that a peer has stated a head of this size."""
         self._links[peer].sizes[origin] = size
 
+    def visit(self, peer: bytes) -> list[Send]:
+        """Keep a link out of every tree, because it will not stand for long, and tell the peer to."""
+        self._links[peer].is_visit = True
+        return [Send(peer, Prune(EVERY_COMMUNITY, is_followed=True))]
+
     # What comes in.
 
     def pruned_by(self, peer: bytes, prune: Prune) -> None:
         """Hear that a peer wants announcements only, or nothing at all, of a community."""
         link = self._links[peer]
-        if len(link.pruned) + len(link.unwanted) < PRUNED_MAX:
+        if prune.community == EVERY_COMMUNITY:
+            link.is_visit = True
+        elif len(link.pruned) + len(link.unwanted) < PRUNED_MAX:
             (link.pruned if prune.is_followed else link.unwanted).add(prune.community)
 
     def grafted_by(self, peer: bytes, graft: Graft) -> None:
@@ -154,8 +165,8 @@ class Dissemination:
             if not _is_told(peer, link, event):
                 continue
             link.sizes[event.origin] = event.head.size
-            is_eager = news is not None and event.origin.community not in link.pruned
-            told.append(Send(peer, news if is_eager and news else heads))
+            is_eager = not link.is_visit and event.origin.community not in link.pruned
+            told.append(Send(peer, news if news and is_eager else heads))
         return told
 
 

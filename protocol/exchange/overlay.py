@@ -41,6 +41,10 @@ class Overlay:
         times = [*self._visits.values(), *([] if self._visit_ms is None else [self._visit_ms])]
         return min(times, default=None)
 
+    def is_visit(self, peer: bytes) -> bool:
+        """Whether a link is wanted for a moment only."""
+        return peer in self._visits
+
     def note_parted(self, now_ms: int) -> None:
         """Hear that a session ended: for a while visits are more frequent."""
         self._restless_ms = now_ms + RESTLESS_MS
@@ -86,7 +90,8 @@ class Overlay:
         missing = max(LINKS_WANTED - len(self._chosen.union(is_open)), LINKS_CHOSEN_MIN - len(self._chosen))
         if missing <= 0:
             return
-        others = self._sample([each for each in targets if each not in self._chosen], missing * _CANDIDATES)
+        free = [each for each in targets if each not in self._chosen and each not in self._visits]
+        others = self._sample(free, missing * _CANDIDATES)
         self._chosen.update(
             sorted(others, key=is_failing)[:missing]
         )  # where nobody answers, all go on trying

@@ -57,6 +57,7 @@ from protocol.exchange.replication_events import (
     PeerClosed,
     PeerOpened,
     PeerSilent,
+    PeerVisited,
     PlacesLoaded,
     Reply,
     RequestAsked,
@@ -175,12 +176,16 @@ class Replication:
         self._dissemination.open(event.peer)
         return [*effects, *self._ask_heads(event.peer, now_ms)]
 
+    def _peer_visited(self, event: PeerVisited, _now_ms: int) -> list[Effect]:
+        return [*self._dissemination.visit(event.peer)] if event.peer in self._peers else []
+
     def _peer_closed(self, event: PeerClosed, now_ms: int) -> list[Effect]:
         peer = self._peers.pop(event.peer, None)
         if peer is None:
             return []
         self._dissemination.close(event.peer)
-        self._grow_restless(now_ms)
+        if event.code != "session_finished":
+            self._grow_restless(now_ms)
         if any(event.peer in follower.offering for follower in self._followers.values()):
             self._places.doubt(event.peer)
         self._places.close(event.peer, open_peers=self._peers)
@@ -501,6 +506,7 @@ class Replication:
         HeadsSummedUp: _summary_came,
         HeadsItemized: _summary_came,
         PeerClosed: _peer_closed,
+        PeerVisited: _peer_visited,
         FrameReceived: _frame_received,
         LanesLoaded: _lanes_loaded,
         LaneStored: _lane_stored,

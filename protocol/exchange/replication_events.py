@@ -32,9 +32,10 @@ class PeerOpened:
 
 @dataclass(frozen=True, slots=True)
 class PeerClosed:
-    """The session with `peer` is over."""
+    """The session with `peer` is over; `code` is why."""
 
     peer: bytes
+    code: str = "session_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,19 @@ class PeerSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerVisited:
+    """The session with `peer` will end in a moment: it was only looked in on, and is no link of the tree."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Woken:
     """The time of the last `WakeAt` has come."""
 
 
 Event = (
-    PlacesLoaded | PeerOpened | PeerClosed | FrameReceived | LanesLoaded | HeadsSummedUp | HeadsItemized
+    PlacesLoaded | PeerOpened | PeerVisited | PeerClosed | FrameReceived | LanesLoaded | HeadsSummedUp | HeadsItemized
     | LaneStored | StepsFailed | LaneAdvanced | WishesChanged | RequestAsked | Woken
 )  # fmt: skip
 

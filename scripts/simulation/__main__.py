@@ -4,12 +4,14 @@ scripts/simulate --scenario crashes --nodes 8 --seed 7
 scripts/simulate --seeds 20                     every scenario, 20 seeds each
 scripts/simulate --report                       figures of a standard set, as JSON
 scripts/simulate --planted                      whether planted mistakes are found
+scripts/simulate --crowd                        how news reaches a thousand nodes, as JSON
 """
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 
+from simulation.crowd_figures import NODES, measure_crowd, missed_goals
 from simulation.figures import as_json, as_line, report
 from simulation.hunting import Hunt, hunts
 from simulation.latencies import topology_folder
@@ -25,6 +27,8 @@ def main() -> int:
     asked = _parse()
     if asked.planted:
         return _hunt(asked)
+    if asked.crowd:
+        return _measure(asked)
     runs: list[Run] = []
     for run in _runs(asked):
         runs.append(run)
@@ -66,11 +70,22 @@ def _parse() -> Namespace:
     parser.add_argument("--counts", action="store_true", help="say how often everything happened")
     parser.add_argument("--report", action="store_true", help="print figures as JSON")
     parser.add_argument("--planted", action="store_true", help="plant mistakes and say which are found")
+    parser.add_argument(
+        "--crowd", action="store_true", help="measure how news reaches many cheap nodes, as JSON"
+    )
     parser.add_argument("--default-latencies", action="store_true", help="do not use measured latencies")
     asked = parser.parse_args()
     if asked.nodes is not None and asked.nodes < 2:
         parser.error("a network has at least 2 nodes")
     return asked
+
+
+def _measure(asked: Namespace) -> int:
+    with Progress("a crowd") as progress:
+        figures = measure_crowd(asked.nodes or NODES, asked.seed, on_progress=progress.show)
+    missed = missed_goals(figures)
+    print(as_json({**figures, "missed_goals": missed}))
+    return 1 if missed else 0
 
 
 def _runs(asked: Namespace) -> Iterator[Run]:

@@ -58,6 +58,7 @@ class Link:
         self.is_dialler = role == "dialer"
         self.admitted: Admit | None = None
         self.target: Target | None = None
+        self.code = "session_lost"
         self.opened_ms = node.machine_ms
         self._node = node
         self._connection = connection
@@ -119,6 +120,7 @@ class Link:
                 self._connection.is_settled = True
                 self._node.links.admit(self, effect)
             elif isinstance(effect, Close):
+                self.code = effect.code
                 self._end()
 
     def _send(self, raw: bytes) -> None:
@@ -203,7 +205,7 @@ class Links:
         if community is not None and self._open.get(community) is link:
             del self._open[community]
             self._note_clock(community, None)
-            self._node.tell(PeerClosed(community))
+            self._node.tell(PeerClosed(community, link.code))
         if link.target is not None:
             has_held = self._node.machine_ms - link.opened_ms >= HELD_MS
             link.target.failures = 0 if has_held else link.target.failures + 1

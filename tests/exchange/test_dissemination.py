@@ -7,7 +7,13 @@ import pytest
 from protocol.exchange.frames import Graft, Heads, HeadsSince, News, Prune
 from protocol.exchange.heads import state_head
 from protocol.exchange.machine import Tell
-from protocol.exchange.replication_events import PeerOpened, PeerSilent, WishesChanged
+from protocol.exchange.replication_events import (
+    PeerClosed,
+    PeerOpened,
+    PeerSilent,
+    PeerVisited,
+    WishesChanged,
+)
 from protocol.identity.keys import SigningKey
 from protocol.limits import GRACE_MS, POLL_MS, POLL_RESTLESS_MS, REQUEST_MS, RESTLESS_MS
 from protocol.log.origin import Origin
@@ -239,3 +245,15 @@ def test_who_does_not_say_what_changed_is_silent() -> None:
     assert Tell(PeerSilent(B)) in net.nodes[A].reports
     assert Tell(PeerSilent(C)) not in net.nodes[A].reports
     assert asked(net, POLL_RESTLESS_MS * 3) >= 4
+
+
+def test_a_visit_that_ends_makes_nobody_restless() -> None:
+    """Nothing is lost with a session that was meant to end."""
+    net = make_net(A, B, C)
+    net.connect(A, B)
+    net.connect(A, C)
+    net.run(1_000)
+    net.tell(A, PeerVisited(C))
+    net.tell(A, PeerClosed(C, "session_finished"))
+    net.links -= {(A, C), (C, A)}
+    assert asked(net, POLL_MS * 4) == 4

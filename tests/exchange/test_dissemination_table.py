@@ -1,6 +1,6 @@
 """The links of a community's tree, move by move: what makes one eager, announcing or silent, and what is sent."""
 
-from protocol.exchange.dissemination import Dissemination
+from protocol.exchange.dissemination import EVERY_COMMUNITY, Dissemination
 from protocol.exchange.frames import Frame, Graft, Heads, News, Prune
 from protocol.exchange.heads import read_offer, state_head
 from protocol.exchange.replication_events import LaneAdvanced, Send
@@ -97,7 +97,7 @@ def test_what_was_refused_as_unwanted_is_taken_back_once() -> None:
 def test_a_peer_cannot_fill_the_memory_with_prunes() -> None:
     """Past so many communities further prunes change nothing: their news goes on coming."""
     dissemination = linked(B)
-    for number in range(PRUNED_MAX):
+    for number in range(1, PRUNED_MAX + 1):
         dissemination.pruned_by(B, Prune(number.to_bytes(32, "big"), bool(number % 2)))
     dissemination.pruned_by(B, Prune(A, True))
     assert told(dissemination, 1) == {B: News}
@@ -135,3 +135,14 @@ def test_announcements_that_wait_are_bounded() -> None:
             B, read_offer(state_head(advanced(1, Origin(A, name, 0)).head.note)), 0
         )
     assert not dissemination.hold_back(B, read_offer(state_head(advanced(1).head.note)), 0)
+
+
+def test_a_visit_is_no_part_of_any_tree() -> None:
+    """Over a link that will not stand for long heads are announced, at both ends, whatever is grafted."""
+    visitor, visited = linked(B), linked(A)
+    assert visitor.visit(B) == [Send(B, Prune(EVERY_COMMUNITY, True))]
+    visited.pruned_by(A, Prune(EVERY_COMMUNITY, True))
+    assert told(visitor, 1) == {B: Heads}
+    assert told(visited, 1) == {A: Heads}
+    visitor.grafted_by(B, Graft(A))
+    assert told(visitor, 2) == {B: Heads}
