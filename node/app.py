@@ -23,6 +23,7 @@ from node.api.routes import ROUTES
 from node.api.server import HttpServer
 from node.api.stored_lanes import StoredLanes
 from node.api.tiles import tile_routes
+from node.api.witness import witness_routes
 from node.automation import Automation
 from node.config import Settings, Sources
 from node.core import Node
@@ -199,6 +200,7 @@ def _http_app(node: Node, settings: Settings, live: LiveUpdates, founder: Founde
     plain = [
         *health_routes(checks={"writing": lambda: node.writer.refuses_because}, metrics=metrics),
         *tile_routes(StoredLanes(node.read), gate),
+        *witness_routes(node),
     ]
     plain.append(document_route(ROUTES, plain, version=VERSION))
     app = build_app(

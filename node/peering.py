@@ -165,7 +165,7 @@ class NodePeering:
 
         return await self._node.read(look)
 
-    async def cosign(self, request: CosignGet) -> Answer:
+    async def cosign(self, request: CosignGet) -> Cosigned | Refused:
         """Cosign a head that only grew, or say why not; two that contradict each other are evidence."""
         node = self._node
         try:

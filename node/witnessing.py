@@ -9,6 +9,7 @@ so that a store restored from an old copy cosigns no second history.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from node.epochs import Reading, epoch_chain
 from node.errors import NodeError
@@ -18,6 +19,7 @@ from protocol.errors import LogError
 from protocol.exchange.heads import OfferedHead
 from protocol.exchange.holding import SignedHead
 from protocol.exchange.witnessing import ProveGrowth, WitnessesKnown
+from protocol.limits import COSIGNED_AGAIN_SECONDS_MIN
 from protocol.log.checkpoint import Checkpoint, parse_checkpoint
 from protocol.log.cosignature import make_cosignature
 from protocol.log.merkle import consistency_proof
@@ -32,7 +34,7 @@ from protocol.log.note import (
 )
 from protocol.log.origin import Origin, witness_name
 from protocol.log.witness import check_growth, valid_cosignatures
-from storage.cosignatures import KeptCosignature, cosignatures_of, keep_cosignature
+from storage.cosignatures import KeptCosignature, cosignatures_of, keep_cosignature, notes_cosigned_by
 from storage.guard import Guard, Mark, Move, SigningMarks
 from storage.heads import HeadStore
 from storage.lanes import LaneStore
@@ -80,12 +82,16 @@ def cosign(
         raise transaction.refusal  # what is not sure of its own history vouches for nobody's
     head = asked.open(_log_public(transaction, origin))
     last = _cosigned_last(transaction, guard, origin)
+    name = witness_name(vault.community)
+    if last is not None and (old_size, head.size, head.root) == (last.size, last.size, last.root):
+        fresh = _fresh_line(transaction, origin, name, now_seconds)
+        if fresh is not None:
+            return fresh
     _check_contradiction(transaction, origin, head)
     check_growth(
         (last.size, last.root) if last else None, old_size=old_size, head=head.checkpoint, proof=proof
     )
     _mark(transaction, guard, origin, head)
-    name = witness_name(vault.community)
     line = make_cosignature(head.checkpoint.text, name=name, key=vault.witness, time_seconds=now_seconds)
     key = LaneStore(transaction.connection).open_lane(origin.community, origin.lane, origin.epoch)
     note = format_note(Note(head.checkpoint.text, (parse_note(head.note).signatures[0], line)))
@@ -149,6 +155,29 @@ def prove_growth(read: Reading, wanted: ProveGrowth) -> tuple[bytes, ...]:
     return tuple(
         consistency_proof(wanted.old_size, wanted.size, lambda level, index: store.node(key, level, index))
     )
+
+
+def cosigned_note(read: Reading, community: bytes, origin_hash: bytes) -> tuple[Origin, bytes] | None:
+    """Return the lane whose origin has this SHA-256, and the note that we cosigned last of it."""
+    for found, note in notes_cosigned_by(read.connection, witness_name(community)):
+        origin = Origin(*found)
+        if sha256(origin.text.encode()).digest() == origin_hash:
+            return origin, note
+    return None
+
+
+def _fresh_line(
+    transaction: Transaction, origin: Origin, name: str, now_seconds: int
+) -> NoteSignature | None:
+    """Our line of a moment ago, so that nobody has us write and sign all day."""
+    key = LaneStore(transaction.connection).lane_key(origin.community, origin.lane, origin.epoch)
+    known = [] if key is None else cosignatures_of(transaction.connection, key)
+    lines = [
+        parse_note(kept.note).signatures[1]
+        for kept in known
+        if kept.witness == name and abs(now_seconds - kept.time_seconds) < COSIGNED_AGAIN_SECONDS_MIN
+    ]
+    return lines[0] if lines else None
 
 
 def _log_public(transaction: Transaction, origin: Origin) -> bytes:

@@ -33,6 +33,7 @@ _LOG = {
     "checkpoint_malformed": "The signed text is not a checkpoint of three lines. Fetch it again.",
     "checkpoint_empty_root": "A size of 0 is stated with another root than SHA-256 of nothing. Refuse it.",
     "checkpoint_other_origin": "The checkpoint is of another lane. Ask for the one of this lane.",
+    "add_checkpoint_malformed": "The body is not an old size, hashes, an empty line and a note. Write it anew.",
     "witness_size_beyond": "The old size is above that of the head. State what the witness cosigned last.",
     "witness_size_mismatch": "The witness cosigned another size last. Ask again with a proof from that size.",
     "witness_proof_refused": "The head is not shown to continue what was cosigned. Ask for the lane's history.",

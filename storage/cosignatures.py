@@ -38,6 +38,12 @@ def cosignatures_of(connection: sa.Connection, lane_key: int) -> list[KeptCosign
     return [KeptCosignature(*row) for row in found]
 
 
+def notes_cosigned_by(connection: sa.Connection, witness: str) -> list[tuple[tuple[bytes, str, int], bytes]]:
+    """Return what one witness has cosigned last of each lane: community, lane, epoch, and the note."""
+    found = connection.execute(_BY, {"witness": witness})
+    return [((row.community, row.lane, row.epoch), row.note) for row in found]
+
+
 def cosigned_sizes(
     connection: sa.Connection, communities: Collection[bytes]
 ) -> dict[tuple[bytes, str, int], dict[str, int]]:
@@ -55,6 +61,11 @@ _OF_LANE = (
     sa.select(cosignatures.c.witness, cosignatures.c.size, cosignatures.c.time_seconds, cosignatures.c.note)
     .where(cosignatures.c.lane_key == bindparam("lane"))
     .order_by(cosignatures.c.witness)
+)
+_BY = (
+    sa.select(lanes.c.community, lanes.c.lane, lanes.c.epoch, cosignatures.c.note)
+    .join_from(cosignatures, lanes, cosignatures.c.lane_key == lanes.c.lane_key)
+    .where(cosignatures.c.witness == bindparam("witness"))
 )
 _SIZES = (
     sa.select(lanes.c.community, lanes.c.lane, lanes.c.epoch, cosignatures.c.witness, cosignatures.c.size)

@@ -32,6 +32,7 @@ from protocol.lanes.market.listings import Fulfilment
 from protocol.lanes.trade.lines import BuyerDetails, OrderLine, line_of, totals_of
 from protocol.lanes.trade.orders import CancellationRequested, OrderPlaced, OrderReceived
 from protocol.limits import CONTACT_CHARACTERS_MAX, NOTE_CHARACTERS_MAX, ORDER_LINES_MAX, QUANTITY_STEPS_MAX
+from protocol.log.origin import Origin
 from storage.sent_parts import add_parts
 from storage.views.reading import StateReader
 
@@ -177,7 +178,11 @@ async def place_order(node: Node, request: OrderDraft) -> PlacedOrder:
             add_parts(transaction.connection, sent)
         return _answer(transaction, reference, placed)
 
-    return await node.write(job)
+    answer = await node.write(job)
+    if placed.witnesses and node.federation is not None:  # from then on its deadlines can be proven
+        origin = Origin(node.community, answer.record.lane, answer.record.epoch)
+        node.federation.ask_witnesses(origin, answer.record.index + 1)
+    return answer
 
 
 async def preview_order(node: Node, request: OrderPreview) -> PreviewedOrder:

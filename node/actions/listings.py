@@ -19,12 +19,13 @@ from node.actions.shapes import (
     place_of,
     said,
 )
+from node.actions.witnesses import Seen, seen_of
 from node.core import Node
 from node.errors import NodeError
 from node.writer.transaction import Transaction
 from protocol.fields import Text, Title
 from protocol.identity.keys import to_base32
-from protocol.lanes.kind import Key, Reference
+from protocol.lanes.kind import Key, Position, Reference
 from protocol.lanes.market.listings import (
     Availability,
     FixedPrice,
@@ -113,7 +114,10 @@ class ImageAnswer(Answer, frozen=True, kw_only=True):
 
 
 class ListingAnswer(Answer, frozen=True, kw_only=True):
-    """One listing with the names of its shop and community."""
+    """One listing with the names of its shop and community.
+
+    `seen` counts the witnesses of the community that have seen it; None where it names none.
+    """
 
     community: str
     community_name: Title
@@ -134,6 +138,7 @@ class ListingAnswer(Answer, frozen=True, kw_only=True):
     profile: str | None = None
     attributes: dict[str, Any] | None = None
     images: list[ImageAnswer] = []
+    seen: Seen | None = None
     stock_available_steps: int | None = None
     stock_on_hand_steps: int | None = None
 
@@ -271,16 +276,19 @@ def _answers(read: StateReader, rows: Sequence[tuple[Key, Listing]]) -> list[Lis
     """Return listings as people see them; the key of each begins with community and lane."""
     keys = [listing_text_key(key[0], key[1], listing.published.listing_id) for key, listing in rows]  # type: ignore[arg-type]  # as put
     stocks = stocks_of(read.connection, keys)
+    places = [Position(key[0], key[1], listing.epoch, listing.index) for key, listing in rows]  # type: ignore[arg-type]  # as put
+    seen = seen_of(read, places)
     return [
-        _answer(read, key[0], key[1], listing, stocks.get(text_key))  # type: ignore[arg-type]  # as put
-        for text_key, (key, listing) in zip(keys, rows, strict=True)
+        _answer(read, place, listing, stocks.get(text_key), seen.get(place))
+        for text_key, place, (_, listing) in zip(keys, places, rows, strict=True)
     ]
 
 
 def _answer(
-    read: StateReader, community: bytes, lane: str, listing: Listing, stock: Stock | None
+    read: StateReader, place: Position, listing: Listing, stock: Stock | None, seen: Seen | None
 ) -> ListingAnswer:
     """Return a listing with the names of shop and community."""
+    community, lane = place.community, place.lane
     body = listing.published
     shop = read.get("shop", (community, lane, body.shop_id))
     genesis = read.get("community", (community,)).genesis
@@ -307,6 +315,7 @@ def _answer(
             ImageAnswer(sha256=to_base32(image.sha256), media_type=image.media_type)
             for image in body.images or ()
         ],
+        seen=seen,
         stock_available_steps=stock.available if stock else None,
         stock_on_hand_steps=stock.on_hand if stock else None,
     )

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta
 from node.actions.peers import name_of
 from node.actions.selling import OrderName
 from node.actions.shapes import Answer, IdText, RecordPlace, Request, hash_of, id_of, place_of
+from node.actions.witnesses import Seen, seen_of
 from node.core import Node
 from node.errors import NodeError
 from protocol.amounts.split import Allocation, TaxTotal, split
@@ -97,6 +98,7 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     `opened` is "yes", "not_here" (sealed, and not with us) or the code of what is wrong with it. `moved_ms` and
     `code` are of the seller's newest move; `total_minor` is what is left after `refunded_minor`. `delivery` says,
     of an order of ours that waits for its seller, what became of its sealed parts, and `kept_by` at whose relay.
+    `seen` counts the witnesses of the buyer's community that have seen the order; None where it names none.
     """
 
     buyer: str
@@ -122,6 +124,7 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     group_id: str | None = None
     delivery: Delivered | None = None
     kept_by: Title | None = None
+    seen: Seen | None = None
     lines: list[LineAnswer] = []
     details: DetailsAnswer | None = None
 
@@ -196,6 +199,7 @@ def order_answer(read: StateReader, node: Node, order: OrderKey, placement: Plac
     ]
     opened, lines, details = _open(read, node, placement)
     delivery, kept_by = _delivery(read, node, placement)
+    position = placement.reference.position
     return OrderAnswer(
         buyer=to_base32(order.buyer),
         seller=to_base32(placed.seller),
@@ -209,6 +213,7 @@ def order_answer(read: StateReader, node: Node, order: OrderKey, placement: Plac
         total_minor=_gross(totals),
         refunded_minor=_gross(placed.totals) - _gross(totals),
         placed=place_of(placement.reference),
+        seen=seen_of(read, [position]).get(position),
         placed_ms=placement.time_ms,
         moved_ms=deal.time_ms if deal else placement.time_ms,
         respond_by_ms=placed.respond_by_ms,

@@ -53,8 +53,10 @@ from protocol.exchange.trust_events import (
     PairingConfirmed,
     PairingStarted,
 )
+from protocol.exchange.witnessing import RoundWanted
 from protocol.lanes.kind import CHARTER, TRADE
 from protocol.limits import ADDRESSES_MAX
+from protocol.log.origin import Origin
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -214,6 +216,10 @@ class Federation:
     def sightings(self) -> list[Sighting]:
         """Return everybody that this node knows, as cards show them."""
         return self._links.driver.discovery.sightings(int(asyncio.get_running_loop().time() * 1000))
+
+    def ask_witnesses(self, origin: Origin, size: int) -> None:
+        """Hear that somebody waits for cosignatures of the first `size` entries of an own lane."""
+        self._links.driver.tell(RoundWanted(origin, size))
 
     def note(self, advance: Advance) -> None:
         """Hear what the writer has done; signed heads are pushed, and lanes of new epochs asked for."""

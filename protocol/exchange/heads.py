@@ -82,15 +82,38 @@ def state_head(note: bytes) -> StatedHead:
     origin = parse_origin(checkpoint.origin)
     own, *others = parsed.signatures
     assert (own.name, len(own.signature)) == (checkpoint.origin, SIGNATURE_BYTES), "the log's line is first"
+    return state_offer(OfferedHead(origin, checkpoint, own.signature, tuple(others)))
+
+
+def state_offer(offer: OfferedHead) -> StatedHead:
+    """Return what is sent of a head."""
     return StatedHead(
-        community=origin.community,
-        lane=_LANE_NUMBERS.get(origin.lane, origin.lane),
-        epoch=origin.epoch,
-        size=checkpoint.size,
-        root=checkpoint.root,
-        signature=own.signature,
-        cosignatures=tuple(_state_cosignature(line) for line in others),
+        community=offer.origin.community,
+        lane=_LANE_NUMBERS.get(offer.origin.lane, offer.origin.lane),
+        epoch=offer.origin.epoch,
+        size=offer.checkpoint.size,
+        root=offer.checkpoint.root,
+        signature=offer.signature,
+        cosignatures=tuple(_state_cosignature(line) for line in offer.cosignatures),
     )
+
+
+def read_note(note: bytes) -> OfferedHead:
+    """Return what the note of a lane's checkpoint offers, the log's line wherever it stands.
+
+    Raises `ProtocolError`: `origin_malformed` where it is another log's, `note_not_signed` without a line of it.
+    """
+    parsed = parse_note(note)
+    checkpoint = parse_checkpoint(parsed.text)
+    origin = parse_origin(checkpoint.origin)
+    signatures = [
+        line.signature
+        for line in parsed.signatures
+        if line.name == checkpoint.origin and len(line.signature) == SIGNATURE_BYTES
+    ]
+    if not signatures:
+        raise LogError("note_not_signed", checkpoint.origin)
+    return OfferedHead(origin, checkpoint, signatures[0], ())
 
 
 def read_offer(stated: StatedHead) -> OfferedHead:

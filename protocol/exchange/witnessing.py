@@ -55,9 +55,10 @@ class LoadWitnesses:
 
 @dataclass(frozen=True, slots=True)
 class RoundWanted:
-    """Somebody waits for cosignatures of this lane: the minute is not waited for."""
+    """Somebody waits for cosignatures of the first `size` entries of this lane: the minute is not waited for."""
 
     origin: Origin
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class _Lane:
     sizes: dict[bytes, int] = field(default_factory=dict)
     round: _Round | None = None
     started_ms: int | None = None
-    is_wanted: bool = False
+    wanted_size: int = 0
     retries: int = 0
     retry_ms: int | None = None
 
@@ -156,8 +157,9 @@ class Witnessing:
         return [LoadWitnesses()] if event.origin.lane == CHARTER else []
 
     def _round_wanted(self, event: RoundWanted, _now_ms: int) -> list[Any]:
-        if event.origin in self._lanes:
-            self._lanes[event.origin].is_wanted = True
+        lane = self._lanes.get(event.origin)
+        if lane is not None:
+            lane.wanted_size = max(lane.wanted_size, event.size)
         return []
 
     def _opened(self, event: PeerOpened, _now_ms: int) -> list[Any]:
@@ -222,7 +224,8 @@ class Witnessing:
 
     def _due_ms(self, lane: _Lane) -> int:
         """When the next round of a lane is due, if a witness is there."""
-        if lane.started_ms is None or lane.is_wanted:
+        asked_size = lane.round.head.size if lane.round else 0
+        if lane.started_ms is None or asked_size < lane.wanted_size <= lane.head.size:
             return 0
         is_same = lane.round is not None and lane.round.head.size == lane.head.size
         is_lacking = is_same and lane.round is not None and not self._asked(lane) <= set(lane.round.lines)
@@ -232,7 +235,7 @@ class Witnessing:
 
     def _begin(self, origin: Origin, lane: _Lane, now_ms: int) -> list[Any]:
         asked = self._asked(lane)
-        lane.started_ms, lane.is_wanted, lane.retry_ms = now_ms, False, None
+        lane.started_ms, lane.retry_ms = now_ms, None
         lane.round = _Round(lane.head, now_ms + WITNESS_PATIENCE_MS, asked)
         return [self._ask_or_prove(origin, lane, witness) for witness in sorted(asked)]
 

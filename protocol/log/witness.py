@@ -4,12 +4,40 @@ check_growth(last, old_size=12, head=checkpoint, proof=hashes)    # raises what 
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from protocol.errors import LogError
+from protocol.limits import COSIGN_HASHES_MAX, TREE_SIZE_MAX
 from protocol.log.checkpoint import Checkpoint
 from protocol.log.cosignature import cosignature_times
-from protocol.log.merkle import EMPTY_ROOT, verify_consistency
+from protocol.log.lines import from_base64, parse_decimal
+from protocol.log.merkle import EMPTY_ROOT, HASH_BYTES, verify_consistency
 from protocol.log.note import Note, NoteSignature, VerifierKey, cosignature_time
+
+_OLD = "old "
+
+
+class AddCheckpoint(NamedTuple):
+    """The body of C2SP `add-checkpoint`: what the asker believes was cosigned last, the proof, the note."""
+
+    old_size: int
+    proof: tuple[bytes, ...]
+    note: bytes
+
+
+def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
+    """Return what a body asks, or raise `LogError`."""
+    head, empty_line, note = body.partition(b"\n\n")
+    try:
+        first, *lines = head.decode("ascii").split("\n")
+    except UnicodeDecodeError as error:
+        raise LogError("add_checkpoint_malformed", "not ASCII before the note") from error
+    if not empty_line or not first.startswith(_OLD) or len(lines) > COSIGN_HASHES_MAX:
+        raise LogError("add_checkpoint_malformed", "not an old size, hashes and a note")
+    proof = tuple(from_base64(line) for line in lines)
+    if any(len(each) != HASH_BYTES for each in proof):
+        raise LogError("add_checkpoint_malformed", "a hash that is not 32 bytes")
+    return AddCheckpoint(parse_decimal(first.removeprefix(_OLD), maximum=TREE_SIZE_MAX), proof, note)
 
 
 def check_growth(

@@ -5,7 +5,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.actions.listings import ListingDraft, ListingPlace, publish_listing, show_listing
 from node.actions.peers import PeerAddress, add_peer
+from node.actions.shops import ShopDraft, publish_shop
 from node.actions.witnesses import (
     Seen,
     WitnessesDraft,
@@ -16,6 +18,7 @@ from node.actions.witnesses import (
     seen_of,
 )
 from node.core import Node
+from node.errors import NodeError
 from node.peering import NodePeering
 from node.witnessing import keep_cosignatures
 from node.writer.transaction import Transaction
@@ -23,6 +26,7 @@ from protocol.exchange.frames import Answer, CosignGet, Refused
 from protocol.exchange.heads import state_head
 from protocol.identity.keys import SigningKey
 from protocol.lanes.kind import CHARTER, Position
+from protocol.lanes.market.listings import FixedPrice, Tax
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
 from protocol.log.cosignature import cosignature_times, make_cosignature
 from protocol.log.note import COSIGNATURE_V1, VerifierKey, format_note, parse_note
@@ -234,3 +238,36 @@ async def test_a_cosignature_that_does_not_hold_is_not_kept(tmp_path: Path) -> N
         assert not await keeps(other_root, mills, witness)
         assert await keeps(good, mills, witness)
         assert not await keeps(good, mills, witness), "the same again is nothing new"
+
+
+async def sell_cider(node: Node) -> str:
+    shop = await publish_shop(node, ShopDraft(sector="food", name={"en": "Press"}))
+    draft = ListingDraft(
+        sector="food",
+        shop_id=shop.shop_id,
+        title={"en": "Cider"},
+        price=FixedPrice(currency="EUR", amount_minor=450),
+        unit_code="LTR",
+        tax=Tax(tax_class="rate_700", rate_bp=700),
+        fulfilment=["pickup"],
+    )
+    listing = await publish_listing(node, draft)
+    origin = Origin(node.community, "market/food", 0)
+    node.federation_service.ask_witnesses(origin, listing.record.index + 1)
+    return listing.listing_id
+
+
+async def test_a_listing_says_who_has_seen_it(tmp_path: Path) -> None:
+    """With the first head of the market, here and at a neighbour; both answers count in one question."""
+    async with village(tmp_path, "Orchard", "Mill") as (orchard, mill):
+        listing = await sell_cider(orchard.node)
+        place = ListingPlace(community=orchard.id, sector="food", listing_id=listing)
+
+        async def is_seen() -> bool:
+            try:
+                shown = [await show_listing(each.node, place) for each in (orchard, mill)]
+            except NodeError:
+                return False
+            return all(each.seen == Seen(by=1, of=1, is_witnessed=True) for each in shown)
+
+        await orchard.until(is_seen)

@@ -104,8 +104,9 @@ def test_a_lane_has_one_round_a_minute_and_at_once_where_somebody_waits() -> Non
     machine.handle(GrowthProven(FOOD, B, 5, 11, ()), WITNESS_ROUND_MS)
     machine.handle(Woken(), WITNESS_ROUND_MS + WITNESS_PATIENCE_MS)
     machine.handle(advanced(12), WITNESS_ROUND_MS + 2_500)
-    wanted = machine.handle(RoundWanted(FOOD), WITNESS_ROUND_MS + 3_000)
-    assert ProveGrowth(FOOD, B, 5, 12) in wanted
+    wanted = machine.handle(RoundWanted(FOOD, 13), WITNESS_ROUND_MS + 3_000)
+    assert not [effect for effect in wanted if isinstance(effect, ProveGrowth)], "it is not signed yet"
+    assert ProveGrowth(FOOD, B, 5, 13) in machine.handle(advanced(13), WITNESS_ROUND_MS + 3_500)
 
 
 def test_an_unchanged_head_is_cosigned_again_now_and_then() -> None:
