@@ -103,7 +103,9 @@ async def _run(
                 return
         vault = open_vault(settings.folder)
         advances = Advances()
-        node = await stack.enter_async_context(opened_node(settings, vault, on_advance=advances.tell))
+        node = await stack.enter_async_context(
+            opened_node(settings, vault, on_advance=advances.tell, has_federation=True)
+        )
         await _begin_first_run(node)
         settings = sources.settings(await node.read(lambda read: all_settings(read.connection)))
         node.relay_rule = relay_rule(settings)
@@ -153,7 +155,7 @@ class Advances:
 async def _begin_first_run(node: Node) -> None:
     """Of a community that was founded in the pages; where it cannot be written now, at the next start."""
     language = read_begun(node.vault.folder)
-    if language is not None:
+    if language is not None and node.writer.refuses_because is None:
         with suppress(NodeError, StorageError):
             await begin_first_run(node, Beginning(language=language))
             forget_begun(node.vault.folder)

@@ -50,8 +50,12 @@ SENTENCES: Mapping[str, str] = {
     "caught up; the node writes again by itself.",
     "clock_apart": "The clock of this machine is far from those of the peers. Set it; the node writes again "
     "by itself.",
-    "store_restored": "The data is an older copy of what this community has signed. Start again on the "
-    "newest data; this node reads and signs nothing.",
+    "store_restored": "The data is an older copy of what this community has signed. Connect the neighbours: what "
+    "is missing is fetched back from them, and the node signs on by itself.",
+    "waiting_for_neighbours": "The neighbours were not reached that could know more of this community's records "
+    "than this machine. Wait for them, or, if nothing was restored from a copy, continue alone.",
+    "own_lane_forked": "This community's key has signed two histories, so nothing more is signed with it. Close "
+    "this epoch with the recovery words, which opens the next one with a new key.",
     "epoch_closed": "A successor note gave this community another log key, which is not on this machine. Write "
     "on the machine that holds it; this one reads, and signs nothing more.",
     "epoch_contested": "Two successor notes of this community contradict each other. Let the stewards choose one; "
@@ -60,6 +64,8 @@ SENTENCES: Mapping[str, str] = {
     "until then nothing is written.",
     "note_other": "This is not the successor note that is asked for. Bring the one that was prepared here, or choose "
     "one of those that are shown.",
+    "alone_refused": "This node does not wait for its neighbours, so there is nothing to decide. See its "
+    "status for why it does not write.",
     # trade
     "record_not_here": "The record cites one that has not arrived yet. Try again when the node has caught up.",
     "sector_unknown": "There is no such sector. Choose one of the nine.",
@@ -239,6 +245,9 @@ _STATUS = {
     "clock_behind": 503,
     "clock_apart": 503,
     "store_restored": 503,
+    "waiting_for_neighbours": 503,
+    "alone_refused": 409,
+    "own_lane_forked": 503,
     "guard_conflict": 503,
     "login_refused": 401,
     "login_paused": 429,

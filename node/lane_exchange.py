@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from node.backups import answer_about_backup
 from node.epochs import epoch_chain
+from node.forks import forked_lanes
 from node.found_communities import rules
 from node.statements import answer_about_statements
 from node.witnessing import keep_cosignatures
@@ -36,7 +37,12 @@ from protocol.exchange.frames import (
     TilesGet,
     WrappedKey,
 )
-from protocol.exchange.heads import HeadChange, make_heads_besides, make_heads_page, make_summary
+from protocol.exchange.heads import (
+    HeadChange,
+    make_heads_besides,
+    make_heads_page,
+    make_summary,
+)
 from protocol.exchange.holding import (
     HeldLane,
     KeepCosignatures,
@@ -46,6 +52,7 @@ from protocol.exchange.holding import (
     open_head,
 )
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored
+from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.identity.succession import EpochChain
 from protocol.identity.successor import SealedLane
 from protocol.lanes.kind import CHARTER, Lane
@@ -56,10 +63,12 @@ from protocol.limits import (
     SEALED_BYTES_MAX,
     TILE_WIDTH,
 )
+from protocol.log.checkpoint import parse_checkpoint
 from protocol.log.merkle import EMPTY_ROOT
 from protocol.log.note import Note, format_note, parse_note
 from protocol.log.origin import Origin
 from protocol.log.tiles import pack_entries, tile_width, unpack_entries
+from storage.acknowledgements import acknowledging_peers
 from storage.blobs import blob
 from storage.heads import Head, HeadStore
 from storage.lanes import Bundle, LaneStore
@@ -111,6 +120,8 @@ def take_run(transaction: Transaction, run: Sequence[StoreStep]) -> LaneStored |
     """Take a run of steps of one lane; raises `StorageError` where it does not fit, then nothing was taken."""
     step, connection = run[0], transaction.connection
     origin = step.origin
+    if origin.community == transaction.community:
+        transaction.note_own_fetched()
     store = LaneStore(connection)
     key = store.open_lane(origin.community, origin.lane, origin.epoch)
     if isinstance(step, RememberHead):
@@ -128,7 +139,9 @@ def take_run(transaction: Transaction, run: Sequence[StoreStep]) -> LaneStored |
     alone = format_note(Note(note.text, note.signatures[:1]))  # what nobody knows is not passed on
     HeadStore(connection).set_head(key, step.head.size, step.head.root, alone)
     keep_cosignatures(transaction, origin, step.head.note)
-    forget_remembered(connection, key)
+    remembered = remembered_head(connection, key)
+    if remembered and parse_checkpoint(parse_note(remembered).text).size <= step.head.size:
+        forget_remembered(connection, key)
     return LaneAdvanced(origin, step.head, False)
 
 
@@ -210,6 +223,37 @@ def own_advance(
     return LaneAdvanced(origin, signed, True, shown_size, count, packed, readers)
 
 
+def own_heads(read: StateReader, own: bytes, epoch: int) -> OwnHeadsLoaded:
+    """Return the own heads of one epoch, the key that signs them, and who has ever acknowledged one."""
+    chain = epoch_chain(read, own)
+    assert chain is not None, "the own genesis is here"
+    log_public = chain.keys[epoch].log_key
+    signed = {}
+    for lane in LaneStore(read.connection).lanes(own):
+        head = HeadStore(read.connection).head(lane.lane_key)
+        if head is not None and lane.epoch == epoch:
+            origin = Origin(own, lane.lane, epoch)
+            signed[origin] = open_head(head.note, origin, log_public)
+    return OwnHeadsLoaded(
+        community=own,
+        epoch=epoch,
+        log_public=log_public,
+        heads=signed,
+        acknowledged=acknowledging_peers(read.connection),
+        is_forked=any(origin.epoch == epoch for origin in forked_lanes(read, own)),
+    )
+
+
+def heads_of(read: StateReader, peer: bytes) -> HeadsOfLoaded:
+    """Return the notes of all heads that are held of a peer's own lanes, the adopted and the remembered ones."""
+    notes: dict[bytes, None] = {}
+    for lane in LaneStore(read.connection).lanes(peer):
+        head = HeadStore(read.connection).head(lane.lane_key)
+        remembered = remembered_head(read.connection, lane.lane_key)
+        notes |= dict.fromkeys(note for note in (head and head.note, remembered) if note)
+    return HeadsOfLoaded(peer, tuple(notes))
+
+
 def _wanted_chain(read: StateReader, own: bytes, community: bytes) -> EpochChain | None:
     """The epochs of a community that is followed, else None."""
     peer = peer_of(read.connection, community)
@@ -228,6 +272,7 @@ def _held(read: StateReader, own: bytes, origin: Origin, chain: EpochChain) -> H
         origin,
         log_public,
         is_own=origin.community == own,
+        is_forked=origin in forked_lanes(read, origin.community),
         sealed=(chain.seal(origin.lane, origin.epoch) or nothing) if is_closed else None,
     )
     if key is not None:

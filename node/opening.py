@@ -25,6 +25,7 @@ from protocol.errors import ProtocolError
 from protocol.identity.successor import EpochKeys, parse_successor
 from protocol.lanes.kind import CHARTER
 from protocol.log.note import parse_note
+from storage.acknowledgements import acknowledging_peers
 from storage.engine import Store, open_store
 from storage.guard import open_guard
 from storage.lanes import LaneStore
@@ -43,6 +44,7 @@ async def opened_node(
     on_advance: Callable[[Advance], None],
     clock: Callable[[], int] = system_clock,
     refusal: NodeError | None = None,
+    has_federation: bool = False,
 ) -> AsyncIterator[Node]:
     """Open store and guard, found the charter where it is empty, and run the writer until the block ends.
 
@@ -64,6 +66,7 @@ async def opened_node(
             clock=guarded_clock,
             on_advance=on_advance,
             refusal=refusal or _prepared(vault, signer),
+            waits_for_neighbours=has_federation and _was_acknowledged(store),
         )
         writer.start()
         stack.callback(writer.stop)
@@ -104,6 +107,12 @@ def _prepared(vault: Vault, signer: Signer) -> NodeError | None:
     except (FileNotFoundError, ProtocolError):
         return None
     return NodeError("note_prepared") if waiting.epoch == signer.epoch else None
+
+
+def _was_acknowledged(store: Store) -> bool:
+    """Whether some peer may know more of our lanes than this store (section 24)."""
+    with store.read() as connection:
+        return bool(acknowledging_peers(connection))
 
 
 def _found_charter(store: Store, vault: Vault) -> None:

@@ -14,13 +14,16 @@ from node.core import Node
 from node.epochs import drop_unsealed
 from node.errors import NodeError
 from node.federation.store import Finding, LookedUp, Question
+from node.forks import fork_against_store, fork_of_report
 from node.found_communities import known_communities, own_sectors, rules, take_changes
 from node.lane_exchange import (
     answer_request,
+    heads_of,
     hold_lanes,
     may_keep_sealed,
     notes_for,
     own_advance,
+    own_heads,
     readers_of,
     runs_of,
     take_run,
@@ -41,7 +44,6 @@ from node.statements import keep_statement, load_statements
 from node.vault.vault import read_key_box
 from node.witnessing import ContradictedError, cosign, own_witnesses, prove_growth
 from node.writer.transaction import Transaction
-from protocol.encoding import encode
 from protocol.errors import ProtocolError
 from protocol.exchange.backups import BackupLoaded, LoadBackup
 from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Trust
@@ -69,23 +71,23 @@ from protocol.exchange.frames import (
     SealedObject,
 )
 from protocol.exchange.heads import read_offer
-from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
+from protocol.exchange.holding import HeldLane, ReportFork, SignedHead, StoreStep
 from protocol.exchange.listing import Place, SumUpHeads, sum_up
 from protocol.exchange.relay import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.exchange.statements import StatementJudged, StatementsLoaded, digest_of
 from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
 from protocol.exchange.witnessing import GrowthProven, LoadWitnesses, ProveGrowth
 from protocol.lanes.kind import LANE_NAMES
 from protocol.limits import CODE_CHARACTERS_MAX
 from protocol.log.origin import Origin
+from storage.acknowledgements import note_acknowledgement
 from storage.errors import StorageError
-from storage.evidence import add_evidence
 from storage.peers import Peer, all_peers, keep_place, peer_of, save_peer
 from storage.sealed import KeyWrap, put_key_wrap, put_sealed
 from storage.views.reading import StateReader
 
-FORK = "fork"
 STEP_CODES = frozenset({"lane_gap", "lane_forked", "head_backwards", "head_ahead"})
 log = logging.getLogger("wildgrass.peering")
 
@@ -183,7 +185,7 @@ class NodePeering:
             )
         except ProtocolError as error:
             if isinstance(error, ContradictedError):
-                await self.report(ReportFork(error.origin, error.older, error.newer, ()))
+                await self.report(ReportFork(error.origin, error.older, error.newer))
             return Refused(request.number, error.code, error.detail[:CODE_CHARACTERS_MAX])
         return Cosigned(request.number, line.key_id + line.signature)
 
@@ -322,6 +324,34 @@ class NodePeering:
 
         return await node.write(job)
 
+    async def compare_head(self, origin: Origin, head: SignedHead) -> None:
+        """Hold a signed head of a lane against what is stored of it, and keep the proof if they contradict."""
+        proof = await self._node.read(lambda read: fork_against_store(read, origin, head))
+        if proof is not None:
+            log.error("%s has two histories", origin.text)
+            await self._node.write(lambda transaction: keep_statement(transaction, proof))
+
+    async def own_heads(self) -> OwnHeadsLoaded:
+        """Return the own heads of the open epoch, its log key, and who has ever acknowledged one."""
+        return await self._node.read(lambda read: own_heads(read, self._node.community, self._node.epoch))
+
+    async def heads_of(self, peer: bytes) -> HeadsOfLoaded:
+        """Return the notes of all heads that are held of a peer's own lanes."""
+        return await self._node.read(lambda read: heads_of(read, peer))
+
+    async def note_acknowledged(self, peer: bytes) -> None:
+        """Remember that a peer has shown a head of ours."""
+        now_ms = self._node.clock.now()
+        await self._node.write(lambda transaction: note_acknowledgement(transaction.connection, peer, now_ms))
+
+    def allow_signing(self) -> None:
+        """Say and sign from now on, if the guard agrees."""
+        self._node.writer.allow_signing()
+
+    def stop_signing(self, code: str) -> None:
+        """Say and sign nothing from now on; `code` says why."""
+        self._node.writer.stop_signing(NodeError(code))
+
     async def load_statements(self, after: int | None) -> StatementsLoaded:
         """Return the digests of all statements held, or the texts that were kept after a number."""
         return await self._node.read(lambda read: load_statements(read, after))
@@ -332,21 +362,19 @@ class NodePeering:
         return StatementJudged(peer, digest_of(text), verdict.code, verdict.is_blamed)
 
     async def report(self, finding: Finding) -> None:
-        """Keep the evidence of a fork; an own head that we do not know stops our signing."""
+        """Keep the proof of a fork; an own head that we do not know stops our signing."""
         if isinstance(finding, ReportFork):
-            note = encode([finding.older.note, finding.newer.note, list(finding.proof)])
             origin, newer = finding.origin, finding.newer
             log.error("%s has two histories", origin.text)
 
             def job(transaction: Transaction) -> None:
-                add_evidence(transaction.connection, origin.community, origin.epoch, FORK, note)
+                keep_statement(transaction, fork_of_report(transaction, finding))
                 if drop_unsealed(transaction, origin, newer.size):
                     transaction.note_dropped(origin.community)
 
             await self._node.write(job)
         elif isinstance(finding, OwnLaneSeen):
             log.error("a peer holds %s entries of %s", finding.head.size, finding.origin.text)
-            self._node.writer.stop_signing(NodeError("store_restored", finding.origin.lane))
         else:
             log.error("the copy of %s is damaged", finding.origin.text)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from node.epochs import epoch_keys, learn_successor
+from node.forks import FORK
 from node.writer.transaction import Transaction
 from protocol.errors import ProtocolError
 from protocol.exchange.frames import (
@@ -22,6 +23,7 @@ from protocol.exchange.frames import (
 from protocol.exchange.statements import StatementsLoaded, make_digests_page
 from protocol.identity.successor import parse_successor, verify_successor
 from protocol.limits import STATEMENTS_MAX, STATEMENTS_OF_COMMUNITY_MAX
+from protocol.log.fork import FIRST_LINE, parse_fork, verify_fork
 from protocol.log.note import parse_note
 from storage.evidence import (
     evidence_about,
@@ -75,7 +77,8 @@ def keep_statement(transaction: Transaction, text: bytes) -> Verdict:
         found.kind == kind and JUDGES[kind](transaction, found.note) == judged for found in known
     ):
         return Verdict("statement_known")
-    if not _has_room(transaction, judged.community, len(known)):
+    others = 0 if kind == SUCCESSOR else len(known)  # proofs must not keep out the note that ends a fork
+    if not _has_room(transaction, judged.community, others):
         return Verdict("statements_full")
     if kind == SUCCESSOR:
         return _keep_successor(transaction, text)
@@ -116,6 +119,16 @@ def _has_room(transaction: Transaction, community: bytes, known: int) -> bool:
     return evidence_size(transaction.connection) < STATEMENTS_MAX
 
 
+def _judge_fork(transaction: Transaction, text: bytes) -> Judged | None:
+    """A fork is proven with the log key of its epoch alone (section 23.4)."""
+    proof = parse_fork(text)
+    keys = epoch_keys(transaction, proof.origin.community, proof.origin.epoch)
+    if keys is None:
+        return None
+    verify_fork(proof, keys.log_key)
+    return Judged(proof.origin.community, proof.origin.epoch, proof.origin.lane)
+
+
 def _judge_successor(transaction: Transaction, text: bytes) -> Judged | None:
     """A successor note holds if the epoch that it closes is known here and says so (section 9.3)."""
     successor = parse_successor(parse_note(text).text)
@@ -135,5 +148,5 @@ def _keep_successor(transaction: Transaction, text: bytes) -> Verdict:
     return Verdict() if learned.kept == text else Verdict("statement_trimmed")
 
 
-JUDGES: Mapping[str, Judge] = {SUCCESSOR: _judge_successor}
-KINDS_BY_LINE: Mapping[bytes, str] = {b"wildgrass/v1/successor": SUCCESSOR}
+JUDGES: Mapping[str, Judge] = {FORK: _judge_fork, SUCCESSOR: _judge_successor}
+KINDS_BY_LINE: Mapping[bytes, str] = {FIRST_LINE: FORK, b"wildgrass/v1/successor": SUCCESSOR}

@@ -111,7 +111,8 @@ POLL_MS = 30_000  # how often one peer is asked for its heads without a reason
 POLL_RESTLESS_MS = 10_000  # how often two are, after a session ended
 RESTLESS_MS = 60_000  # for so long
 
-# Statements (section 23)
+# Statements and forks (section 23)
+FORK_BYTES_MAX = 2_048
 STATEMENT_BYTES_MAX = 32_768
 STATEMENTS_PAGE_MAX = 256
 STATEMENTS_MAX = 4_096  # statements about communities that are not followed, in all
@@ -120,6 +121,11 @@ STATEMENTS_LISTED_MAX = 16_384  # digests that a node remembers of one peer
 STATEMENTS_JUDGED_MAX = 64  # statements that wait at one time for the store's judgement
 STATEMENTS_ASKED_MAX = 4  # statements that are asked of one peer at a time
 STATEMENTS_PASSED_MAX = 4_096  # digests of statements that were not kept, remembered so as not to ask again
+
+# Before the first signature (section 24)
+START_ANSWERS_MAX = 2  # peers whose answers are waited for, of those that have acknowledged a head
+START_ANSWERS_MS = 30_000  # then people are told that nobody has answered
+EARLY_STATEMENTS_MAX = 1_024  # frames that wait until the store has said what the own heads are
 
 # Dissemination (section 28)
 LINKS_ALL_MAX = 50  # so many communities are all dialled

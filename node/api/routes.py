@@ -128,6 +128,7 @@ from node.actions.relays import (
     name_relays,
     show_relays,
 )
+from node.actions.resuming import AloneDraft, continue_alone
 from node.actions.selling import (
     CodedAnswer,
     OrderName,
@@ -364,6 +365,16 @@ _WITNESSES = (
 )
 
 _PEERS = (
+    Route(
+        "POST",
+        "/writing/alone",
+        continue_alone,
+        AloneDraft,
+        Said,
+        "admin",
+        "Sign without waiting for the neighbours any longer.",
+        201,
+    ),
     Route("POST", "/peers", add_peer, PeerAddress, AddedPeer, "admin", "Dial an address from now on.", 201),
     Route("GET", "/peers", list_peers, PeersQuery, PeersAnswer, "admin", "List known communities."),
     Route("GET", "/peers/{community}", show_peer, PeerName, PeerAnswer, "admin", "Show one community."),

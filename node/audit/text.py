@@ -42,6 +42,7 @@ def render_verification(verification: Verification, language: str = ENGLISH) -> 
     kinds = {
         "bundle": _("This is a bundle. Audit it: wildgrass audit."),
         "checkpoint": _("This is the signed head of a lane."),
+        "fork": _("This is a fork proof: two signed heads of one lane that contradict each other."),
         "receipt": _("This is the receipt of one record."),
     }
     verdicts = {
@@ -54,6 +55,14 @@ def render_verification(verification: Verification, language: str = ENGLISH) -> 
     lines = [kinds[verification.kind]]
     if verification.kind != "bundle":
         lines.append(verdicts[verification.verdict])
+    if (verification.kind, verification.verdict) == ("fork", "holds"):
+        lines.append(
+            _(
+                "The community's log key has signed two histories of this lane. Only who holds that key could do "
+                "so: the community itself, an old backup of it, or a thief. Trade with it no further until it has "
+                "closed this epoch with a successor note, and ask its stewards what happened."
+            )
+        )
     if verification.code is not None:
         lines.append(_detailed(_(SENTENCES[verification.code]), verification.detail))
     stated = (
@@ -61,6 +70,7 @@ def render_verification(verification: Verification, language: str = ENGLISH) -> 
         (_("lane"), verification.lane),
         (_("epoch"), verification.epoch),
         (_("records in the lane"), verification.size),
+        (_("records in the other history"), verification.other_size),
         (_("record number, from 0"), verification.index),
         (_("record id"), verification.record_id),
         (_("kind of record"), verification.record_kind),

@@ -19,6 +19,7 @@ from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import CHARTER
 from protocol.limits import INDEX_BYTES_MAX, NOTE_BYTES_MAX, PROOF_BYTES_MAX
 from protocol.log.checkpoint import open_checkpoint, parse_checkpoint
+from protocol.log.fork import FIRST_LINE, parse_fork, verify_fork
 from protocol.log.note import ED25519, VerifierKey, parse_note
 from protocol.log.origin import Origin, parse_origin
 from protocol.log.proof import parse_proof
@@ -26,12 +27,15 @@ from protocol.log.record import decode_record
 
 _PROOF_START = b"c2sp.org/tlog-proof@v1\n"
 
-FileKind = Literal["bundle", "checkpoint", "receipt"]
+FileKind = Literal["bundle", "checkpoint", "fork", "receipt"]
 Verdict = Literal["fails", "holds", "not_opened"]
 
 
 class Verification(Struct, frozen=True, kw_only=True):
-    """What a file is and whether it holds; `not_opened` where no log key was given that it could be judged by."""
+    """What a file is and whether it holds; `not_opened` where no log key was given that it could be judged by.
+
+    A fork has two sizes: `size` is that of the larger head, `other_size` that of the other.
+    """
 
     kind: FileKind
     verdict: Verdict
@@ -39,6 +43,7 @@ class Verification(Struct, frozen=True, kw_only=True):
     lane: str | None = None
     epoch: int | None = None
     size: int | None = None
+    other_size: int | None = None
     index: int | None = None
     record_id: str | None = None
     record_kind: str | None = None
@@ -75,7 +80,7 @@ class _KeyUnknownError(Exception):
 
 
 def verify_file(path: Path, keys: KnownKeys) -> Verification:
-    """Return what a file is and whether it holds: a checkpoint, a receipt, or a bundle's outside.
+    """Return what a file is and whether it holds: a checkpoint, a receipt, a fork proof, or a bundle's outside.
 
     A bundle is only recognised here: `audit_sources` audits it. Raises `AuditError("file_unknown")` where it
     is none of these, `OSError` where it cannot be read.
@@ -84,15 +89,28 @@ def verify_file(path: Path, keys: KnownKeys) -> Verification:
         return Verification(kind="bundle", verdict="not_opened")
     with path.open("rb") as file:
         raw = file.read(PROOF_BYTES_MAX + 1)
-    kind: FileKind = "receipt" if raw.startswith(_PROOF_START) else "checkpoint"
+    kind = _kind_of(raw)
+    verify = {"receipt": _verify_receipt, "fork": _verify_fork, "checkpoint": _verify_checkpoint}[kind]
     try:
-        return _verify_receipt(raw, keys) if kind == "receipt" else _verify_checkpoint(raw, keys)
+        return verify(raw, keys)
     except _KeyUnknownError:
         return Verification(kind=kind, verdict="not_opened", **_stated(kind, raw))
     except ProtocolError as error:
         if kind == "checkpoint" and not _is_checkpoint(raw):
             raise AuditError("file_unknown", path.name) from error
         return Verification(kind=kind, verdict="fails", code=error.code, detail=error.detail)
+
+
+def _kind_of(raw: bytes) -> FileKind:
+    if raw.startswith(_PROOF_START):
+        return "receipt"
+    return "fork" if raw.startswith(FIRST_LINE + b"\n") else "checkpoint"
+
+
+def _verify_fork(raw: bytes, keys: KnownKeys) -> Verification:
+    proof = parse_fork(raw)
+    verify_fork(proof, keys.log_key(proof.origin))
+    return Verification(kind="fork", verdict="holds", **_stated("fork", raw))
 
 
 def _verify_receipt(raw: bytes, keys: KnownKeys) -> Verification:
@@ -132,6 +150,9 @@ def _stated(kind: FileKind, raw: bytes) -> dict[str, Any]:
     if kind == "checkpoint":
         checkpoint = parse_checkpoint(parse_note(raw).text)
         return {"size": checkpoint.size, **_lane(parse_origin(checkpoint.origin))}
+    if kind == "fork":
+        fork = parse_fork(raw)
+        return {"size": fork.newer.size, "other_size": fork.older.size, **_lane(fork.origin)}
     proof = parse_proof(raw)
     return {"index": proof.index, **_lane(origin_of(raw)), **_record(proof.extra or b"")}
 

@@ -75,6 +75,10 @@ wildgrass = LazyGroup(
             "node.cli.relay:relay",
             _("Name relays for sealed parts, and say for whom this node is one."),
         ),
+        "continue-alone": (
+            "node.cli.alone:continue_alone",
+            _("Sign without waiting for the neighbours any longer."),
+        ),
         "auditor": ("node.cli.auditor:auditor", _("Admit and revoke auditors.")),
         "audit": ("node.cli.audit:audit", _("Recompute everything from the lanes, trusting no node.")),
         "bundle": ("node.cli.bundle:bundle", _("Copy lanes into a directory or an archive.")),

@@ -15,7 +15,10 @@ from node.locale import language_of_environment
 EXIT_CODES = {"holds": OK, "fails": REFUSED, "not_opened": UNREADABLE}
 
 
-@command("verify", help=_("Check a receipt or a checkpoint against the keys of its community's charter."))
+@command(
+    "verify",
+    help=_("Check a receipt, a checkpoint or a fork proof against the keys of its community's charter."),
+)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--from", "locations", multiple=True, help=_("Where the charter is: an address or a bundle."))
 @click.option("--key", "keys", multiple=True, help=_("A log key that you know already: name+id+key."))

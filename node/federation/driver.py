@@ -29,6 +29,7 @@ from protocol.exchange.frames import Answer, CosignGet, Frame, Refused, Request,
 from protocol.exchange.holding import (
     AdoptHead,
     Blame,
+    CompareHead,
     KeepCosignatures,
     RememberHead,
     ReportFork,
@@ -52,6 +53,7 @@ from protocol.exchange.relay import (
 )
 from protocol.exchange.replication_events import (
     Drop,
+    HeadCompared,
     LaneAdvanced,
     LanesLoaded,
     LaneStored,
@@ -64,6 +66,16 @@ from protocol.exchange.replication_events import (
     StepsFailed,
     WakeAt,
     Woken,
+)
+from protocol.exchange.resuming import (
+    AllowSigning,
+    AloneAsked,
+    LoadHeadsOf,
+    LoadOwnHeads,
+    NoteAcknowledged,
+    Resuming,
+    Started,
+    StopSigning,
 )
 from protocol.exchange.statements import (
     JudgeStatement,
@@ -118,8 +130,16 @@ class Driver:
         self.pairing = Pairing(own)
         self._store = store
         self._links = links
+        self._resuming = Resuming()
         self._exchange = Exchange(
-            discovery, Invites(own), self.pairing, Statements(), Relays(), Backups(), Witnessing()
+            discovery,
+            Invites(own),
+            self.pairing,
+            self._resuming,
+            Statements(),
+            Relays(),
+            Backups(),
+            Witnessing(),
         )
         self._loads: Pile[Origin] = Pile()
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
@@ -128,10 +148,12 @@ class Driver:
         self._findings: Pile[Finding] = Pile()
         self._changes: Pile[KeepKnown | ForgetKnown] = Pile()
         self._settling: Pile[Settle] = Pile()
+        self._compared: Pile[CompareHead] = Pile()
         self._signed: Pile[str] = Pile()
         self._statements: Pile[LoadStatements | JudgeStatement] = Pile()
         self._relay_work: Pile[RelayWork] = Pile()
         self._backups: Pile[LoadBackup] = Pile()
+        self._own_questions: Pile[LoadOwnHeads | LoadHeadsOf | NoteAcknowledged] = Pile()
         self._shown: dict[Origin, int] = {}
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._last_token = 0
@@ -150,12 +172,15 @@ class Driver:
             self._look_up,
             self._take_steps,
             self._keep_places,
+            self._compare,
             self._report,
             self._tell_signed,
             self._mind_statements,
             self._mind_relays,
             self._load_backups,
+            self._ask_of_own,
         )
+        self.tell(Started())
         return [tasks.create_task(loop()) for loop in loops]
 
     def stop(self) -> None:
@@ -182,6 +207,15 @@ class Driver:
     def note_backup(self) -> None:
         """Hear that there may be something new for peers to keep."""
         self.tell(BackupGrown())
+
+    def go_on_alone(self) -> None:
+        """Sign without the answers that are waited for: a steward has decided so."""
+        self.tell(AloneAsked())
+
+    @property
+    def start_answers(self) -> tuple[int, int]:
+        """How many of the peers that are asked before the first signature have answered, and how many there are."""
+        return self._resuming.answers
 
     def note_evidence(self) -> None:
         """Hear that the store has kept something that may travel."""
@@ -264,6 +298,14 @@ class Driver:
                 self._relay_work.put(effect)
             case LoadBackup():
                 self._backups.put(effect)
+            case LoadOwnHeads() | LoadHeadsOf() | NoteAcknowledged():
+                self._own_questions.put(effect)
+            case AllowSigning():
+                self._store.allow_signing()
+            case StopSigning():
+                self._store.stop_signing(effect.code)
+            case CompareHead():
+                self._compared.put(effect)
             case ReportFork() | ReportDamage() | OwnLaneSeen():
                 self._findings.put(effect)
 
@@ -341,6 +383,17 @@ class Driver:
         alone = [[step for step in steps if step.origin == origin] for origin in origins]
         return [event for some in alone for event in await self._taken(some)]
 
+    async def _compare(self) -> None:
+        while True:
+            for wanted in await self._compared.take_all():
+                try:
+                    await self._store.compare_head(wanted.origin, wanted.head)
+                except (StorageError, NodeError) as error:
+                    log.warning("%s was not compared: %s", wanted.origin.text, error.code)
+                    self.tell(StepsFailed(wanted.origin))  # its heads are asked for again
+                else:
+                    self.tell(HeadCompared(wanted.origin))
+
     async def _report(self) -> None:
         while True:
             for finding in await self._findings.take_all():
@@ -349,6 +402,23 @@ class Driver:
                     await self._store.report(finding)
                 except (StorageError, NodeError) as error:
                     log.warning("the finding was not kept: %s", error.code)
+
+    async def _ask_of_own(self) -> None:
+        while True:
+            for effect in await self._own_questions.take_all():
+                try:
+                    await self._ask_one(effect)
+                except (StorageError, NodeError) as error:
+                    log.warning("the own heads are not at hand: %s", error.code)  # the machine asks again
+
+    async def _ask_one(self, effect: LoadOwnHeads | LoadHeadsOf | NoteAcknowledged) -> None:
+        match effect:
+            case LoadOwnHeads():
+                self.tell(await self._store.own_heads())
+            case LoadHeadsOf():
+                self.tell(await self._store.heads_of(effect.peer))
+            case NoteAcknowledged():
+                await self._store.note_acknowledged(effect.peer)
 
     async def _mind_statements(self) -> None:
         while True:

@@ -221,6 +221,15 @@ class Federation:
         """Hear that somebody waits for cosignatures of the first `size` entries of an own lane."""
         self._links.driver.tell(RoundWanted(origin, size))
 
+    @property
+    def start_answers(self) -> tuple[int, int]:
+        """How many of the peers that are asked before the first signature have answered, and how many there are."""
+        return self._links.driver.start_answers
+
+    def go_on_alone(self) -> None:
+        """Sign without the answers that are waited for: a steward has decided so."""
+        self._links.driver.go_on_alone()
+
     def note(self, advance: Advance) -> None:
         """Hear what the writer has done; signed heads are pushed, and lanes of new epochs asked for."""
         if advance.signed:

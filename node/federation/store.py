@@ -12,10 +12,11 @@ from protocol.exchange.discovery_events import ForgetKnown, KeepKnown, Known, Tr
 from protocol.exchange.follow_rules import FollowRule
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, CosignGet, Request, SealedObject
-from protocol.exchange.holding import HeldLane, ReportFork, StoreStep
+from protocol.exchange.holding import HeldLane, ReportFork, SignedHead, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
 from protocol.exchange.relay import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.exchange.statements import StatementJudged, StatementsLoaded
 from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
 from protocol.exchange.witnessing import GrowthProven, LoadWitnesses, ProveGrowth, WitnessesKnown
@@ -101,6 +102,24 @@ class FederationStore(Protocol):
 
     async def load_backup(self, asked: LoadBackup) -> BackupLoaded:
         """Note what a peer has acknowledged of ours, and return what it is to be given next."""
+
+    async def compare_head(self, origin: Origin, head: SignedHead) -> None:
+        """Hold a signed head of a lane against what is stored of it, and keep the proof if they contradict."""
+
+    async def own_heads(self) -> OwnHeadsLoaded:
+        """Return the own heads of the open epoch, its log key, and who has ever acknowledged one."""
+
+    async def heads_of(self, peer: bytes) -> HeadsOfLoaded:
+        """Return the notes of all heads that are held of a peer's own lanes."""
+
+    async def note_acknowledged(self, peer: bytes) -> None:
+        """Remember that a peer has shown a head of ours."""
+
+    def allow_signing(self) -> None:
+        """Say and sign from now on, if the guard agrees."""
+
+    def stop_signing(self, code: str) -> None:
+        """Say and sign nothing from now on; `code` says why."""
 
     async def load_statements(self, after: int | None) -> StatementsLoaded:
         """Return the digests of all statements held, or the texts that were kept after a number."""

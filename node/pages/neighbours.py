@@ -33,6 +33,7 @@ from node.actions.relays import (
     drop_relay,
     show_relays,
 )
+from node.actions.resuming import AloneDraft, continue_alone
 from node.actions.status import StatusQuery, show_status
 from node.core import Node
 from node.errors import NodeError, report
@@ -53,7 +54,7 @@ _ID_CHARACTERS_SHOWN = 8
 CardState = Literal["in_step", "catching_up", "away", "silent", "found", "heard", "blocked"]
 _ORDER: tuple[CardState, ...] = ("in_step", "catching_up", "away", "silent", "found", "heard", "blocked")
 _DONE_ALREADY = ("peer_vouched_already", "peer_not_vouched")
-_SAID = ("followed", "unfollowed", "vouched", "dismissed", "blocked", "added", "relay", "unrelay")
+_SAID = ("followed", "unfollowed", "vouched", "dismissed", "blocked", "added", "relay", "unrelay", "alone")
 
 Deed = Callable[[Node, PeerName], Awaitable[object]]
 _DEEDS: dict[str, tuple[Deed, str]] = {
@@ -112,6 +113,16 @@ async def follow_neighbour(asked: Asked) -> GoTo:
     else:
         await follow_peer(asked.node, PeerName(community=community))
     return GoTo(f"/neighbours?said=followed#c-{community}")
+
+
+async def go_on_alone(asked: Asked) -> GoTo:
+    """Sign without waiting for the neighbours any longer; a second click finds it done."""
+    try:
+        await continue_alone(asked.node, AloneDraft())
+    except NodeError as error:
+        if error.code != "alone_refused" or asked.node.writer.refuses_because is not None:
+            raise
+    return GoTo("/neighbours?said=alone")
 
 
 async def do_deed(asked: Asked) -> GoTo:
@@ -247,6 +258,7 @@ def _nameless(language: str) -> str:
 
 
 NEIGHBOUR_PAGES = (
+    PageRoute(method="POST", path="/neighbours/alone", show=go_on_alone, needs="steward"),
     PageRoute(method="GET", path="/neighbours", show=show_neighbours),
     PageRoute(method="POST", path="/neighbours", show=add_neighbour, needs="steward"),
     PageRoute(

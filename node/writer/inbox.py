@@ -88,6 +88,10 @@ class Inbox:
             self._has_some.set()
         return jobs
 
+    def wake(self) -> None:
+        """Let the thread look at once whether there is something else to do."""
+        self._has_some.set()
+
     def close(self) -> None:
         """Take no more; what waits is still handed out."""
         self._is_closed = True

@@ -38,6 +38,7 @@ Answer = TypeVar("Answer")
 
 CHECKPOINT_SECONDS = 1.0
 REST_SECONDS = 1.0  # after storage failed, before what nobody waits for is tried again
+RESUMABLE = frozenset({"waiting_for_neighbours", "store_restored"})  # refusals that peers may end
 AT_ONCE = frozenset({TRADE, LEDGER, CHARTER})
 # Storage's own words to a job; every other refusal is the world failing, and undoes the whole group.
 JOB_STORAGE_CODES = frozenset(
@@ -72,10 +73,13 @@ class LaneWriter:
         clock: ClockGuard,
         on_advance: Callable[[Advance], None],
         refusal: NodeError | None = None,
+        waits_for_neighbours: bool = False,
     ) -> None:
         """Take the open store and guard; `on_advance` is called on the writer's thread.
 
-        With a `refusal` it stores and folds what comes from peers, and says and signs nothing of its own.
+        With a `refusal` it stores and folds what comes from peers, and says and signs nothing of its own. With
+        `waits_for_neighbours` nothing is said and signed before `allow_signing`, and who wants to say something
+        waits, until `stop_signing` says that it was in vain.
         """
         self._store = store
         self._guard = guard
@@ -94,14 +98,20 @@ class LaneWriter:
         self._rests_until = 0.0
         self._is_memory_stale = True
         self._refusal = refusal
+        self._held: list[AskedJob] = []
+        self._is_holding = waits_for_neighbours and refusal is None
+        self._is_resuming = False
 
     def start(self) -> None:
         """Check the guard, fold what is stored, and begin. Raises `StorageError`; then nothing runs."""
+        if self._is_holding:
+            self._refusal = NodeError("waiting_for_neighbours")
         self._check_guard()
         self._load()
         self._backlog.fold_own()
-        if self._signer.log_key is None:
-            self._refusal = self._refusal or NodeError("epoch_closed")
+        if self._signer.log_key is None and (self._is_holding or self._refusal is None):
+            self._is_holding = False  # no neighbour can give the key back
+            self._refusal = NodeError("epoch_closed")
         self._check_epoch()
         self._open_epoch()
         if self._own.unsigned():
@@ -114,8 +124,16 @@ class LaneWriter:
         return self._refusal
 
     def stop_signing(self, refusal: NodeError) -> None:
-        """Say and sign nothing from now on: somebody holds more of our lanes than we do."""
-        self._refusal = refusal
+        """Say and sign nothing from now on; who waits to say something hears why."""
+        if self._refusal is None or self._refusal.code in RESUMABLE:
+            self._refusal = refusal
+        self._is_holding = self._is_resuming = False
+        self._inbox.wake()
+
+    def allow_signing(self) -> None:
+        """Say and sign again, soon, if neither guard nor epoch speaks against it."""
+        self._is_resuming = True
+        self._inbox.wake()
 
     def resume(self, code: str) -> None:
         """Write again, where it was `code` that kept this node from it."""
@@ -172,12 +190,17 @@ class LaneWriter:
         finally:  # after a fault of our own nobody is left waiting, and the node says that it is not ready
             self._refusal = self._refusal or NodeError("writing_paused", "the writer has ended")
             stopping = NodeError("node_stopping")
-            answer([(future, None, stopping) for _, future in (*jobs, *self._inbox.abandon())])
+            left = (*jobs, *self._held, *self._inbox.abandon())
+            answer([(future, None, stopping) for _, future in left])
 
     def _take_turn(self, jobs: list[Asked]) -> None:
         """Do what is asked and due. Raises `StorageError` where the world fails: a full disk, a database away."""
         if self._is_memory_stale:
             self._load()
+        if self._is_resuming:
+            self._resume()
+        if self._held and not self._is_holding:
+            jobs, self._held = [*self._held, *jobs], []
         ends = [(job, future) for job, future in jobs if isinstance(job, EpochEnd)]
         ordinary = [(job, future) for job, future in jobs if not isinstance(job, EpochEnd)]
         if ordinary:
@@ -211,7 +234,11 @@ class LaneWriter:
         marks: list[Mark] = []
         with self._store.write() as connection, self._state.within(connection):
             transaction = self._make_transaction(connection)
-            answers = [(future, *self._run_job(job, transaction)) for job, future in jobs]
+            answers = [
+                (future, *answered)
+                for job, future in jobs
+                if (answered := self._run_or_hold(job, future, transaction)) is not None
+            ]
             grown = self._own.store_fresh(connection)
             self._note_unsigned(grown)
             if self._is_signing_due():
@@ -220,6 +247,7 @@ class LaneWriter:
         stored, succeeded = self._backlog.end_group()
         if grown:
             self._backlog.note_own()
+        self._is_memory_stale |= transaction.has_own_fetched
         has_new_evidence = transaction.has_new_evidence
         if stored or grown or has_new_evidence or succeeded:
             self._on_advance(Advance((), stored, bool(grown), has_new_evidence, succeeded))
@@ -239,6 +267,21 @@ class LaneWriter:
             backlog=self._backlog,
             refusal=self._refusal,
         )
+
+    def _run_or_hold(
+        self, job: Job, future: "asyncio.Future[Any]", transaction: Transaction
+    ) -> tuple[Any, BaseException | None] | None:
+        """Run a job; while neighbours are waited for, undo one that wants to say something, and keep it."""
+        if not self._is_holding:
+            return self._run_job(job, transaction)
+        savepoint = transaction.connection.begin_nested()
+        answered = self._run_job(job, transaction)
+        if answered[1] is self._refusal:
+            savepoint.rollback()
+            self._held.append((job, future))
+            return None
+        savepoint.commit()
+        return answered
 
     def _run_job(self, job: Job, transaction: Transaction) -> tuple[Any, BaseException | None]:
         try:
@@ -296,6 +339,25 @@ class LaneWriter:
         if grown:
             self._on_advance(Advance(folded=True))
 
+    def _resume(self) -> None:
+        """Marks and guard follow the heads that peers gave back; then they are compared as at every start."""
+        self._is_resuming = self._is_holding = False
+        if self._refusal is None or self._refusal.code not in RESUMABLE:
+            return
+        self._load()
+        self._backlog.fold_own()
+        with self._store.write() as connection:
+            marks = self._own.marks_of_heads(connection)
+        self._own.settle_marks(marks)
+        guarded = self._own.beyond_guard()
+        self._guard.advance(self._own.guard_moves(guarded))
+        self._own.settle_guarded(guarded)
+        self._refusal = None
+        self._check_guard()
+        self._check_epoch()
+        if self._own.unsigned():
+            self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
+
     def _load(self) -> None:
         """Take from the store what memory has to say of it."""
         with self._store.read() as connection:
@@ -319,6 +381,8 @@ class LaneWriter:
 
     def _seconds_to_work(self) -> float | None:
         """How long until something is to be done without a job; None where nothing is."""
+        if self._is_resuming or (self._held and not self._is_holding):
+            return self._seconds_to_rest()
         signing = self._seconds_to_signing() if self._refusal is None else None
         stepping = self._backlog.seconds_to_step
         if stepping is not None:

@@ -37,6 +37,11 @@ class Signer:
         return Origin(self.community, lane, self.epoch)
 
 
+def size_of(mark: Mark | None) -> int:
+    """Return the size of a mark; 0 where nothing is marked."""
+    return mark.size if mark else 0
+
+
 @dataclass(slots=True)
 class OwnLane:
     """One lane. `size` counts the entries in the store and in `fresh`, which the open transaction will store.
@@ -137,6 +142,23 @@ class OwnLanes:
         marks = [self._next_mark(name) for name in names]
         SigningMarks(connection).advance([Move(self._lanes[mark.lane].mark, mark) for mark in marks])
         return marks
+
+    def marks_of_heads(self, connection: sa.Connection) -> list[Mark]:
+        """Mark in the main store what came back from peers: heads beyond the marks, signed by us before."""
+        marks = []
+        for name, own in self._lanes.items():
+            head = HeadStore(connection).head(own.lane_key)
+            if head is not None and head.size > size_of(own.mark):
+                signer = self._signer
+                marks.append(Mark(signer.community, name, signer.epoch, head.size, head.root, self._lease))
+        SigningMarks(connection).advance([Move(self._lanes[mark.lane].mark, mark) for mark in marks])
+        return marks
+
+    def beyond_guard(self) -> list[Mark]:
+        """Return the main store's marks that the guard has not reached."""
+        marks = [own.mark for own in self._lanes.values() if own.mark is not None]
+        guarded = {mark.lane: self._lanes[mark.lane].guarded for mark in marks}
+        return [mark for mark in marks if mark.size > size_of(guarded[mark.lane])]
 
     def settle_marks(self, marks: Iterable[Mark]) -> None:
         """After the commit: memory follows the main store's marks."""

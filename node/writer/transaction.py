@@ -33,6 +33,7 @@ from protocol.lanes.kind import (
 )
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import Body, encode_record
+from storage.errors import StorageError
 from storage.evidence import add_evidence
 from storage.views.folding import FoldState
 from storage.views.reading import StateReader
@@ -63,6 +64,7 @@ class Transaction:
         self.connection = connection
         self.community = signer.community
         self.has_new_evidence = False
+        self.has_own_fetched = False
         self.clock = clock
         self._signer = signer
         self._state = state
@@ -113,6 +115,12 @@ class Transaction:
     def note_dropped(self, community: bytes) -> None:
         """Say that a branch of a community's lane was dropped: all is folded anew without it, soon."""
         self._backlog.note_dropped(community)
+
+    def note_own_fetched(self) -> None:
+        """Say that entries or a head of an own lane came back from peers; raises where this node signs meanwhile."""
+        if self._refusal is None:
+            raise StorageError("lane_gap", "an own lane is written here")
+        self.has_own_fetched = True
 
     def note_coming(self, lane: Lane, epoch: int, size: int) -> None:
         """Say that entries of another community's lane are on their way, up to `size`."""

@@ -243,15 +243,17 @@ class LaneFetch:
         if self._sealed and self._tiles.range_at(self._sealed.size).root() != self._sealed.root:
             return self._end("seal_mismatch")
         for known in self._known:
-            if self._tiles.range_at(known.size).root() != known.root:
+            begins_with = self._tiles.range_at(known.size).root()
+            if begins_with != known.root:
                 proof = consistency_proof(known.size, self.head.size, self._tiles.node)
-                report = ReportFork(self.held.origin, known, self.head, tuple(proof))
+                report = ReportFork(self.held.origin, known, self.head, begins_with, tuple(proof))
                 return [report, *self._end("lane_forked")]
         if self._tiles.range_at(self.held.size).hashes != self.held.hashes:
             return self._end("fetch_local_damaged")
         self.phase = Phase.ENTRIES
-        if self.head in self._known:
-            return self._hand_on()
+        is_smaller = self._remembered is not None and self._remembered.size > self.head.size
+        if is_smaller or self.head in self._known:
+            return self._hand_on()  # the larger head stays remembered: it is to be compared when we get there
         self._remembered = self.head
         return [RememberHead(self.held.origin, self.head), *self._hand_on()]
 

@@ -7,6 +7,7 @@ counts on the store to take every step that it hands on; where one fails, it is 
     effects = follower.handle(Offered(peer, offer))
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -20,6 +21,7 @@ from protocol.exchange.heads import OfferedHead
 from protocol.exchange.holding import (
     AdoptHead,
     Blame,
+    CompareHead,
     HeldLane,
     KeepCosignatures,
     ReportFork,
@@ -76,8 +78,25 @@ class Retried:
     """Some time has passed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The store has held a head against what it has, and acted on what it found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The head of this size is adopted, and on disk."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """It is proven that the log key of this lane has signed two histories."""
+
+
 Event = (
-    Offered | NewsOffered | Loaded | Permitted | OwnAdvanced | StoreFailed | Retried
+    Compared | Adopted | Forked | Offered | NewsOffered | Loaded | Permitted | OwnAdvanced | StoreFailed | Retried
     | Answered | Unanswered | Stored | PeerLeft
 )  # fmt: skip
 
@@ -105,7 +124,10 @@ class OwnLaneSeen:
     head: SignedHead
 
 
-Effect = fetch.Ask | StoreStep | Blame | ReportFork | Load | ReportDamage | OwnLaneSeen
+Effect = fetch.Ask | StoreStep | Blame | ReportFork | CompareHead | Load | ReportDamage | OwnLaneSeen
+
+
+_COMPARED_KEPT = 16  # every neighbour that lags states the same head
 
 
 class State(Enum):
@@ -132,6 +154,10 @@ class LaneFollower:
         self._own_head: SignedHead | None = None
         self._doubtful: set[bytes] = set()
         self._heard: OfferedHead | None = None
+        self._to_compare: dict[bytes, OfferedHead] = {}
+        self._compared: deque[tuple[int, bytes]] = deque(maxlen=_COMPARED_KEPT)
+        self._is_comparing = False
+        self._synced_size = 0
 
     @property
     def missing(self) -> int:
@@ -163,6 +189,10 @@ class LaneFollower:
 
     def _loaded(self, event: Loaded) -> list[Effect]:
         self._held = event.held
+        self._synced_size = event.held.adopted_size
+        if event.held.is_forked and event.held.sealed is None:
+            self._stop()
+            return []
         if event.held.is_own:
             return self._own_loaded()
         self.state = State.CURRENT
@@ -184,8 +214,16 @@ class LaneFollower:
             self._doubtful = {head.note for head in beyond.values()}
             self.state = State.LOADING
             return [Load(self.origin)]
-        self._offers, self._doubtful = {}, set()
-        return [OwnLaneSeen(peer, self.origin, beyond[peer]) for peer in seen]
+        smaller = [
+            effect
+            for peer, offer in list(self._offers.items())
+            for effect in self._compare_smaller(peer, offer)
+        ]
+        self._doubtful = set()
+        self._offers = {peer: offer for peer, offer in self._offers.items() if peer in beyond}
+        if seen:
+            self.state = State.WANTING  # what we have forgotten is fetched like another community's lane
+        return [*smaller, *(OwnLaneSeen(peer, self.origin, beyond[peer]) for peer in seen)]
 
     def _sealed(self, event: Loaded) -> list[Effect]:
         """Learn that the epoch was closed; of the rest the answer may be older than the steps handed on."""
@@ -203,6 +241,8 @@ class LaneFollower:
     def _store_failed(self, _event: Event) -> list[Effect]:
         self.state = State.LOADING
         self._held = self._fetch = None
+        self._is_comparing = False
+        self._compared.clear()
         return []  # a full disk does not empty itself at once: `Retried` asks again
 
     # Offers.
@@ -247,8 +287,12 @@ class LaneFollower:
 
     def _best(self) -> tuple[SignedHead | None, list[Effect]]:
         """The largest signed head on offer, and blame for those that are not signed by the lane's key."""
+        effects = [
+            effect
+            for peer, offer in list(self._offers.items())
+            for effect in self._compare_smaller(peer, offer)
+        ]
         self._offers = {peer: offer for peer, offer in self._offers.items() if self._is_beyond(offer)}
-        effects: list[Effect] = []
         while self._offers:
             head, blames = self._open(max(self._offers.values(), key=self._worth))
             effects += blames
@@ -281,10 +325,48 @@ class LaneFollower:
             return stated.root != held.adopted.root
         return stated.size > held.adopted_size and stated.size >= held.size
 
+    def _compare_smaller(self, peer: bytes, offer: OfferedHead) -> list[Effect]:
+        """Have a head below the adopted one held against the store: one at a time, and one a peer waits."""
+        place = (offer.checkpoint.size, offer.checkpoint.root)
+        assert self._held is not None, "heads are compared once the store has answered"
+        if not 0 < offer.checkpoint.size < self._held.adopted_size or place in self._compared:
+            return []
+        self._to_compare[peer] = offer
+        return [] if self._is_comparing else self._compare_next(None)
+
+    def _compare_next(self, _event: Event | None) -> list[Effect]:
+        """Go on with the next head that waits and that the store can judge, past those that are not signed."""
+        effects: list[Effect] = []
+        self._is_comparing = False
+        for peer, offer in list(self._to_compare.items()):
+            if self._is_comparing or offer.checkpoint.size > self._synced_size:
+                continue
+            del self._to_compare[peer]
+            head, blames = self._open(offer)
+            effects += blames
+            if head is not None:
+                self._compared.append((head.size, head.root))
+                self._is_comparing = True
+                effects.append(CompareHead(self.origin, head))
+        return effects
+
+    def _compared_early(self, _event: Event) -> list[Effect]:
+        self._is_comparing = False  # what waits is compared with the next that comes
+        return []
+
+    def _adopted(self, event: Adopted) -> list[Effect]:
+        self._synced_size = event.size
+        return [] if self._is_comparing else self._compare_next(None)
+
+    def _forked(self, _event: Event) -> list[Effect]:
+        self._stop()
+        return []
+
     def _doubt_own(self, event: Offered | NewsOffered) -> list[Effect]:
         """Ask the store before an alarm: a head may be shown, and come back, before we are told of it here."""
         if not self._is_beyond(event.offer):
-            return self._hear_cosignatures(event.offer)
+            heard = self._hear_cosignatures(event.offer)
+            return [*heard, *self._compare_smaller(event.peer, event.offer)]
         if self._open(event.offer)[0] is None:
             return []
         self._offers[event.peer] = event.offer
@@ -298,6 +380,7 @@ class LaneFollower:
     def _own_advanced(self, event: OwnAdvanced) -> list[Effect]:
         assert self._held is not None, "an own lane is known from the store"
         self._held = replace(self._held, size=event.head.size, adopted=event.head)
+        self._synced_size = event.head.size
         return []
 
     # The fetch.
@@ -306,11 +389,11 @@ class LaneFollower:
         assert self._held is not None, "a fetch starts once the store has answered"
         head, effects = self._best()
         if head is None:
-            self.state = State.CURRENT
+            self.state = State.OWN if self._held.is_own else State.CURRENT
             return effects
         if self._held.adopted and head.size == self._held.adopted.size:
             self._stop()
-            return [*effects, ReportFork(self.origin, self._held.adopted, head, ())]
+            return [*effects, ReportFork(self.origin, self._held.adopted, head)]
         self.state = State.FETCHING
         self._fetch = LaneFetch(self._held, head)
         by_size = sorted(self._offers.items(), key=lambda item: -item[1].checkpoint.size)
@@ -349,12 +432,12 @@ class LaneFollower:
         if code in ("lane_forked", "fetch_local_damaged"):
             self._stop()
             return [ReportDamage(self.origin)] if code == "fetch_local_damaged" else []
-        self.state = State.CURRENT
+        self.state = State.OWN if self._held.is_own else State.CURRENT
         return self._weigh()
 
     def _stop(self) -> None:
         self.state = State.STOPPED
-        self._offers = {}
+        self._offers, self._to_compare, self._fetch = {}, {}, None
 
     def _peer_left(self, event: PeerLeft) -> list[Effect]:
         self._offers.pop(event.peer, None)
@@ -396,4 +479,15 @@ class LaneFollower:
         (State.OWN, Offered): _doubt_own,
         (State.OWN, NewsOffered): _doubt_own,
         (State.OWN, OwnAdvanced): _own_advanced,
+        (State.OWN, StoreFailed): _store_failed,
+        (State.LOADING, Compared): _compared_early,
+        (State.CURRENT, Adopted): _adopted,
+        (State.WANTING, Adopted): _adopted,
+        (State.FETCHING, Adopted): _adopted,
+        (State.CURRENT, Compared): _compare_next,
+        (State.WANTING, Compared): _compare_next,
+        (State.FETCHING, Compared): _compare_next,
+        (State.OWN, Adopted): _adopted,
+        (State.OWN, Compared): _compare_next,
+        **dict.fromkeys([(state, Forked) for state in State], _forked),
     }

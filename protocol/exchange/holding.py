@@ -39,8 +39,9 @@ class HeldLane:
     """What the store holds of one log: `size` entries from the first on, with the hashes of their range.
 
     `adopted` is the head that it shows and serves. `remembered` is a larger one whose entries were on their
-    way; after a kill `size` may lie between the two. An own lane is written here and never fetched. `sealed`
-    is what a successor note says that the lane came to, where its epoch is closed: then nothing beyond counts.
+    way; after a kill `size` may lie between the two. An own lane is written here and never fetched. A lane that
+    `is_forked` is proven to have two histories: it is kept as it stands. `sealed` is what a successor note says
+    that the lane came to, where its epoch is closed: then nothing beyond counts, and a fork has ended.
     """
 
     origin: Origin
@@ -50,6 +51,7 @@ class HeldLane:
     adopted: SignedHead | None = None
     remembered: SignedHead | None = None
     is_own: bool = False
+    is_forked: bool = False
     sealed: SealedLane | None = None
 
     @property
@@ -133,14 +135,23 @@ def step_bytes(step: StoreStep) -> int:
 class ReportFork:
     """Keep two signed heads that contradict each other, and mark the lane.
 
-    `proof` shows that the tree of `newer` begins with another tree than `older` states; it is empty for equal
-    sizes, where the two roots say it all.
+    `begins_with` is the root that the tree of `newer` has at the size of `older`, which is another than `older`
+    states, and `proof` shows that it has it. Both are empty for equal sizes, where the two roots say it all.
     """
 
     origin: Origin
     older: SignedHead
     newer: SignedHead
-    proof: tuple[bytes, ...]
+    begins_with: bytes = b""
+    proof: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompareHead:
+    """Hold a signed head that is smaller than the adopted one against what is stored: it may be another history."""
+
+    origin: Origin
+    head: SignedHead
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ def steps_from_news(held: HeldLane, news: News, head: SignedHead) -> list[StoreS
     """
     if not news.start <= held.size < head.size <= news.start + TILE_WIDTH:
         return None
+    if held.remembered and held.adopted_size < held.remembered.size <= head.size:
+        return None  # only a fetch holds the two against each other
     try:
         entries = unpack_entries(news.packed, head.size - news.start)[held.size - news.start :]
     except LogError:

@@ -17,12 +17,14 @@ from protocol.exchange import following, listing
 from protocol.exchange.dissemination import Dissemination
 from protocol.exchange.fetch import Answered, Ask, Job, PeerLeft, Stored, Unanswered
 from protocol.exchange.following import (
+    Adopted,
     LaneFollower,
     Load,
     Loaded,
     NewsOffered,
     Offered,
     OwnAdvanced,
+    OwnLaneSeen,
     Permitted,
     Retried,
     State,
@@ -49,11 +51,15 @@ from protocol.exchange.replication_events import (
     Drop,
     Effect,
     Event,
+    ForkProven,
     FrameReceived,
+    HeadCompared,
+    HeadsStated,
     LaneAdvanced,
     LanesLoaded,
     LaneStored,
     LoadLanes,
+    OwnHeadSeen,
     PeerClosed,
     PeerOpened,
     PeerSilent,
@@ -234,7 +240,7 @@ class Replication:
         if isinstance(owner, _ForHeads):
             asked = self._tell_listing(peer, Listed(answer), now_ms)  # raises where the page cannot be
             if isinstance(answer, Heads):
-                effects += self._heads_came(peer, answer, now_ms)
+                effects += self._stated_came(peer, answer.heads, now_ms)
             effects += asked
         return effects
 
@@ -249,9 +255,9 @@ class Replication:
                 return Send(name, Refused(request.number, "requests_too_many", ""))
         return Serve(name, request)
 
-    def _heads_came(self, peer: bytes, heads: Heads, now_ms: int) -> list[Effect]:
+    def _stated_came(self, peer: bytes, heads: Iterable[StatedHead], now_ms: int) -> list[Effect]:
         effects: list[Effect] = []
-        for stated in heads.heads:
+        for stated in heads:
             offer, blames = self._read_offer(peer, stated)
             effects += blames
             if offer is not None:
@@ -347,6 +353,17 @@ class Replication:
         self._places.doubt()  # what was offered counted as taken
         return self._tell_lane(event.origin, following.StoreFailed(), now_ms)
 
+    def _head_compared(self, event: HeadCompared, now_ms: int) -> list[Effect]:
+        return self._tell_lane(event.origin, following.Compared(), now_ms)
+
+    def _heads_stated(self, event: HeadsStated, now_ms: int) -> list[Effect]:
+        if event.peer not in self._peers:
+            return []
+        return self._stated_came(event.peer, event.heads, now_ms)
+
+    def _fork_proven(self, event: ForkProven, now_ms: int) -> list[Effect]:
+        return self._tell_lane(event.origin, following.Forked(), now_ms)
+
     def _lane_advanced(self, event: LaneAdvanced, now_ms: int) -> list[Effect]:
         """Tell everybody who may see it and is not known to have it: news with its entries."""
         if event.is_own:
@@ -354,10 +371,11 @@ class Replication:
             news = make_news(event.head.note, event.start, event.packed, event.count)
             return [*effects, *self._dissemination.advance(event, news)]
         self._adopting -= Counter((event.origin,))
+        effects = self._tell_lane(event.origin, Adopted(event.head.size), now_ms)
         passed_on = self._pass_on(event.origin, event.head.size)
         if passed_on is not None and passed_on.head != state_head(event.head.note):
             passed_on = None
-        return [*self._dissemination.advance(event, passed_on)]
+        return [*effects, *self._dissemination.advance(event, passed_on)]
 
     def _pass_on(self, origin: Origin, size: int) -> News | None:
         """Return the news by which a lane came to this size, and let go of what it is past."""
@@ -390,6 +408,8 @@ class Replication:
                     self._places.doubt(effect.peer)
                 if isinstance(effect, AdoptHead):
                     self._adopting[effect.origin] += 1
+                if isinstance(effect, OwnLaneSeen):
+                    effects.append(Tell(OwnHeadSeen(effect.origin, effect.head)))
                 effects.append(effect)
         self._note_state(follower)
         return effects
@@ -511,6 +531,9 @@ class Replication:
         LanesLoaded: _lanes_loaded,
         LaneStored: _lane_stored,
         StepsFailed: _steps_failed,
+        HeadCompared: _head_compared,
+        HeadsStated: _heads_stated,
+        ForkProven: _fork_proven,
         LaneAdvanced: _lane_advanced,
         WishesChanged: _wishes_changed,
         RequestAsked: _request_asked,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
-from protocol.exchange.frames import Answer, Frame, Request
-from protocol.exchange.holding import Blame, HeldLane, ReportFork, SignedHead, StoreStep
+from protocol.exchange.frames import Answer, Frame, Request, StatedHead
+from protocol.exchange.holding import Blame, CompareHead, HeldLane, ReportFork, SignedHead, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
 from protocol.exchange.machine import Tell
 from protocol.exchange.places import KeepPlace
@@ -70,6 +70,36 @@ class StepsFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadCompared:
+    """The store has held a head against what it has, and acted on what it found."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsStated:
+    """A peer has stated these heads of our own lanes; their signatures hold, or their epoch is closed."""
+
+    peer: bytes
+    heads: tuple[StatedHead, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHeadSeen:
+    """A peer holds a head that we signed and do not have."""
+
+    origin: Origin
+    head: SignedHead
+
+
+@dataclass(frozen=True, slots=True)
+class ForkProven:
+    """It is proven that the log key of this lane has signed two histories."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class LaneAdvanced:
     """A lane shows a new head: one of our own, or one that was adopted; its checkpoint is synced.
 
@@ -121,7 +151,8 @@ class Woken:
 
 Event = (
     PlacesLoaded | PeerOpened | PeerVisited | PeerClosed | FrameReceived | LanesLoaded | HeadsSummedUp | HeadsItemized
-    | LaneStored | StepsFailed | LaneAdvanced | WishesChanged | RequestAsked | Woken
+    | LaneStored | StepsFailed | HeadCompared | HeadsStated | ForkProven | LaneAdvanced | WishesChanged | RequestAsked
+    | Woken
 )  # fmt: skip
 
 
@@ -184,6 +215,7 @@ Effect = (
     | StoreStep
     | Blame
     | ReportFork
+    | CompareHead
     | ReportDamage
     | OwnLaneSeen
     | Tell

@@ -25,8 +25,9 @@ from protocol.exchange.frames import (
     StatementsSince,
 )
 from protocol.exchange.holding import Blame
-from protocol.exchange.machine import AskPeer, PeerAnswered
+from protocol.exchange.machine import AskPeer, PeerAnswered, Tell
 from protocol.exchange.replication_events import (
+    ForkProven,
     FrameReceived,
     PeerClosed,
     PeerOpened,
@@ -44,6 +45,7 @@ from protocol.limits import (
     STATEMENTS_PAGE_MAX,
     STATEMENTS_PASSED_MAX,
 )
+from protocol.log.fork import FIRST_LINE, parse_fork
 
 BEFORE_ALL = bytes(HASH_BYTES)
 
@@ -212,10 +214,11 @@ class Statements:
         return effects
 
     def _spread(self, text: bytes) -> list[Any]:
-        """Push one to everybody who is not known to have it."""
+        """Push one to everybody who is not known to have it; a forked lane is stopped here before that."""
         digest = digest_of(text)
         self._held.add(digest)
-        told: list[Any] = []
+        is_fork = text.startswith(FIRST_LINE + b"\n")
+        told: list[Any] = [Tell(ForkProven(parse_fork(text).origin))] if is_fork else []
         for name, peer in self._peers.items():
             peer.wanted.pop(digest, None)
             if digest not in peer.holds:

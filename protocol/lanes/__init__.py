@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from protocol.lanes.charter import identity, members, peers, policies, relays, witnesses
+from protocol.lanes.charter import identity, members, peers, policies, relays, witnesses, writers
 from protocol.lanes.kind import RecordKind, Tables
 from protocol.lanes.ledger import postings
 from protocol.lanes.market import listings, shops
@@ -18,6 +18,7 @@ KINDS: Mapping[str, RecordKind] = {
         policies,
         relays,
         witnesses,
+        writers,
         shops,
         listings,
         sequencing,
@@ -35,6 +36,7 @@ STATE_TABLES: Tables = {
     **policies.TABLES,
     **relays.TABLES,
     **witnesses.TABLES,
+    **writers.TABLES,
     **shops.TABLES,
     **listings.TABLES,
     **orders.TABLES,

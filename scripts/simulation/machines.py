@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any
 from protocol.exchange.exchange import Exchange
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Heads, HeadsSince, StatementDigests, StatementsSince
-from protocol.exchange.holding import AdoptHead, Blame, RememberHead, ReportFork, StoreEntries, StoreStep
+from protocol.exchange.holding import (
+    AdoptHead,
+    Blame,
+    CompareHead,
+    RememberHead,
+    ReportFork,
+    StoreEntries,
+    StoreStep,
+)
 from protocol.exchange.listing import SumUpHeads
 from protocol.exchange.places import KeepPlace
-from protocol.exchange.replication_events import Drop, LoadLanes, Reply, Send, Serve, WakeAt
+from protocol.exchange.replication_events import Drop, HeadCompared, LoadLanes, Reply, Send, Serve, WakeAt
 from protocol.exchange.statements import JudgeStatement, LoadStatements, Statements
+from protocol.log.merkle import CompactRange, consistency_proof, subtree_root
 
 if TYPE_CHECKING:
     from simulation.node import Node
@@ -80,6 +89,24 @@ def _fork(node: "Node", effect: ReportFork) -> None:
     node.oracle.accused(node, effect)
 
 
+def _compare(node: "Node", effect: CompareHead) -> None:
+    node.later(1, lambda: _compared(node, effect))
+
+
+def _compared(node: "Node", effect: CompareHead) -> None:
+    """Hold a smaller head against all leaves that are on the disk, and report what contradicts the adopted one."""
+    lane, head = node.disk.image.lane(effect.origin), effect.head
+    smaller = CompactRange()
+    smaller.extend(lane.leaves[: head.size])
+    if lane.head is not None and smaller.root() != head.root:
+        leaves = lane.leaves[: lane.head.size]
+        proof = consistency_proof(
+            head.size, len(leaves), lambda level, at: subtree_root(leaves[at << level : (at + 1) << level])
+        )
+        node.oracle.accused(node, ReportFork(effect.origin, head, lane.head, smaller.root(), tuple(proof)))
+    node.tell(HeadCompared(effect.origin))
+
+
 def _damage(node: "Node", effect: ReportDamage) -> None:
     node.oracle.fail(f"{node.name} finds its copy of {effect.origin.text} damaged")
 
@@ -116,6 +143,7 @@ PERFORMERS: Mapping[type, Perform] = {
     Drop: _drop,
     Blame: _blame,
     ReportFork: _fork,
+    CompareHead: _compare,
     ReportDamage: _damage,
     OwnLaneSeen: _own_lane,
     Reply: _reply,

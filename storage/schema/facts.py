@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 6
+VERSION = 7
 
 metadata = sa.MetaData()
 
@@ -189,6 +189,13 @@ peers = sa.Table(
     sa.Column("last_seen_ms", Integer),
     sa.Column("instance", Bytes),
     sa.Column("change_number", Integer, nullable=False),
+)
+
+acknowledgements = sa.Table(  # peers that have ever shown a head of our own lanes: asked before we sign again
+    "acknowledgements",
+    metadata,
+    sa.Column("peer", Bytes, primary_key=True),
+    sa.Column("first_ms", Integer, nullable=False),
 )
 
 auditors = sa.Table(

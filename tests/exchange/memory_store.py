@@ -20,7 +20,16 @@ from protocol.exchange.frames import (
     TilesGet,
 )
 from protocol.exchange.heads import HeadChange, make_heads_besides, make_heads_page, make_summary
-from protocol.exchange.holding import AdoptHead, HeldLane, RememberHead, SignedHead, StoreEntries, StoreStep
+from protocol.exchange.holding import (
+    AdoptHead,
+    CompareHead,
+    HeldLane,
+    RememberHead,
+    ReportFork,
+    SignedHead,
+    StoreEntries,
+    StoreStep,
+)
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads, sum_up
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.statements import (
@@ -35,7 +44,8 @@ from protocol.exchange.statements import (
 from protocol.identity.keys import SigningKey
 from protocol.limits import ENTRIES_FRAME_BYTES_MAX
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
-from protocol.log.merkle import CompactRange, leaf_hashes, subtree_root
+from protocol.log.fork import FIRST_LINE, make_fork, parse_fork, verify_fork
+from protocol.log.merkle import CompactRange, consistency_proof, leaf_hashes, subtree_root
 from protocol.log.origin import Origin
 from protocol.log.tiles import pack_entries, unpack_entries
 
@@ -109,8 +119,10 @@ class MemoryStore:
         lane = self.lanes.setdefault(origin, MemoryLane())
         tree = lane.range()
         is_own = origin.community == self.community
-        public = self.log_publics[origin.community]
-        return HeldLane(origin, public, tree.size, tree.hashes, lane.adopted, lane.remembered, is_own)
+        public, is_forked = self.log_publics[origin.community], origin in self.forks
+        return HeldLane(
+            origin, public, tree.size, tree.hashes, lane.adopted, lane.remembered, is_own, is_forked
+        )
 
     def take(self, step: StoreStep) -> LaneAdvanced | LaneStored | StepsFailed:
         """Entries are taken exactly behind those that are there, and a head exactly behind its entries."""
@@ -147,12 +159,45 @@ class MemoryStore:
         text, digest = effect.text, digest_of(effect.text)
         if text in self.unknown:
             return [StatementJudged(effect.peer, digest, "statement_undecided")]
-        if not text.startswith(b"good"):
+        if text.startswith(FIRST_LINE):
+            verify_fork(parse_fork(text), self.log_publics[parse_fork(text).origin.community])
+            is_new = self._add_fork(text)
+        elif not text.startswith(b"good"):
             return [StatementJudged(effect.peer, digest, "note_not_signed", is_blamed=True)]
-        is_new = text not in self.statements
-        if is_new:
-            self.statements.append(text)
+        else:
+            is_new = text not in self.statements
+            self.statements += [text] if is_new else []
         return [StatementJudged(effect.peer, digest), *([StatementsGrown()] if is_new else [])]
+
+    @property
+    def forks(self) -> set[Origin]:
+        return {parse_fork(text).origin for text in self.statements if text.startswith(FIRST_LINE)}
+
+    def keep_fork(self, report: ReportFork) -> bool:
+        """Make the proof of what was reported, and keep it where it is the first of its lane."""
+        public = self.log_publics[report.origin.community]
+        begins_with, hashes = report.begins_with, report.proof
+        text = make_fork(report.older.note, report.newer.note, public, begins_with=begins_with, hashes=hashes)
+        verify_fork(parse_fork(text), public)
+        return self._add_fork(text)
+
+    def _add_fork(self, text: bytes) -> bool:
+        is_new = parse_fork(text).origin not in self.forks
+        self.statements += [text] if is_new else []
+        return is_new
+
+    def compare(self, effect: CompareHead) -> ReportFork | None:
+        """Hold a smaller head against all leaves."""
+        lane, head = self.lanes[effect.origin], effect.head
+        smaller = CompactRange()
+        smaller.extend(lane.leaves[: head.size])
+        if lane.adopted is None or smaller.root() == head.root:
+            return None
+        leaves = lane.leaves[: lane.adopted.size]
+        proof = consistency_proof(
+            head.size, len(leaves), lambda level, at: subtree_root(leaves[at << level : (at + 1) << level])
+        )
+        return ReportFork(effect.origin, head, lane.adopted, smaller.root(), tuple(proof))
 
     def answer(self, reader: bytes, request: Request) -> Answer:
         if isinstance(request, StatementsSince):

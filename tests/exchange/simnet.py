@@ -8,9 +8,10 @@ from random import Random
 from typing import Any
 
 from protocol.exchange import replication_events as events
+from protocol.exchange.exchange import Exchange
 from protocol.exchange.frames import Frame, decode_frame, encode_frame
-from protocol.exchange.holding import AdoptHead, RememberHead, StoreEntries
-from protocol.exchange.statements import JudgeStatement, LoadStatements
+from protocol.exchange.holding import AdoptHead, CompareHead, RememberHead, ReportFork, StoreEntries
+from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementsGrown
 from protocol.log.origin import Origin
 from tests.exchange.sim_node import SimNode
 
@@ -86,10 +87,24 @@ class SimNet:
             self._later(name, self.now_ms + 5, lambda: self.tell(name, node.store.take(effect)))
         elif isinstance(effect, LoadStatements | JudgeStatement):
             self._later(name, self.now_ms + self.load_ms, lambda: self._mind(name, node, effect))
+        elif isinstance(effect, CompareHead):
+            self._later(name, self.now_ms + self.load_ms, lambda: self._compare(name, node, effect))
         elif isinstance(effect, events.WakeAt):
             self._later(name, effect.at_ms, lambda: self.tell(name, events.Woken()))
         else:
-            node.reports.append(effect)
+            self._report(name, node, effect)
+
+    def _report(self, name: bytes, node: SimNode, effect: Any) -> None:
+        node.reports.append(effect)
+        is_whole = isinstance(node.machine, Exchange)
+        if isinstance(effect, ReportFork) and is_whole and node.store.keep_fork(effect):
+            self._later(name, self.now_ms + 5, lambda: self.tell(name, StatementsGrown()))
+
+    def _compare(self, name: bytes, node: SimNode, effect: CompareHead) -> None:
+        report = node.store.compare(effect)
+        if report is not None:
+            self._report(name, node, report)
+        self.tell(name, events.HeadCompared(effect.origin))
 
     def _mind(self, name: bytes, node: SimNode, effect: LoadStatements | JudgeStatement) -> None:
         for event in node.store.mind(effect):

@@ -81,6 +81,7 @@ from protocol.exchange.frames import (
     TilesGet,
     TileWanted,
     WrappedKey,
+    YourHeads,
     decode_frame,
     encode_frame,
 )
@@ -117,6 +118,7 @@ ONE_OF_EACH: list[Frame] = [
     StatementGet(8, b"h" * 32),
     Statement(8, b"text"),
     StatementNews(b"text"),
+    YourHeads(True, (HEAD,)),
     RelayRegister(7, (b"s" * 32,)),
     RelayTerms(7, 1_024, 16_777_216, 14),
     RelayPut(8, b"r" * 32, (SealedObject(b"h" * 32, b"ciphertext", (WrappedKey(b"k" * 32, b"w" * 80),)),)),

@@ -6,8 +6,11 @@ import pytest
 
 from protocol.exchange.fetch import Answered, Ask, EdgeJob, PeerLeft, Stored, Unanswered
 from protocol.exchange.following import (
+    Adopted,
+    Compared,
     Effect,
     Event,
+    Forked,
     LaneFollower,
     Load,
     Loaded,
@@ -23,7 +26,16 @@ from protocol.exchange.following import (
 )
 from protocol.exchange.frames import News, Refused
 from protocol.exchange.heads import read_offer, state_head
-from protocol.exchange.holding import AdoptHead, Blame, HeldLane, ReportFork, SignedHead, StoreEntries
+from protocol.exchange.holding import (
+    AdoptHead,
+    Blame,
+    CompareHead,
+    HeldLane,
+    RememberHead,
+    ReportFork,
+    SignedHead,
+    StoreEntries,
+)
 from protocol.exchange.news import make_news
 from protocol.identity.keys import SigningKey
 from protocol.limits import NEWS_BYTES_MAX
@@ -93,10 +105,10 @@ def test_a_peer_with_a_smaller_head_does_not_end_the_fetch_of_a_larger_one() -> 
 
 
 def test_offers_that_came_before_the_store_answered_are_weighed_then() -> None:
-    """An early offer is kept; one that is behind us is forgotten."""
+    """An early offer is kept; one that is behind us is held against the store, and forgotten."""
     assert follow(offered(P, 20), Loaded(held(10)))[0].state is State.WANTING
     follower, effects = follow(offered(P, 10), offered(Q, 7), Loaded(held(10)))
-    assert (follower.state, effects) == (State.CURRENT, [])
+    assert (follower.state, effects) == (State.CURRENT, [CompareHead(ORIGIN, head(7))])
     assert P not in follower.offering
     assert Q not in follower.offering
 
@@ -165,7 +177,7 @@ def test_two_heads_of_one_size_are_a_fork() -> None:
     """Both signed, different roots: reported with both notes, and the lane is followed no further."""
     follower, _ = follow(Loaded(held(10)), offered(P, 10, changed=3))
     effects = follower.handle(Permitted())
-    assert effects == [ReportFork(ORIGIN, head(10), head(10, changed=3), ())]
+    assert effects == [ReportFork(ORIGIN, head(10), head(10, changed=3))]
     assert follower.state is State.STOPPED
     assert follower.handle(offered(Q, 30)) == []
 
@@ -187,20 +199,32 @@ def test_a_peer_with_another_root_of_the_same_size_is_not_asked_but_weighed_afte
     assert [type(effect) for effect in follower.handle(Permitted())] == [ReportFork]
 
 
-def test_an_own_lane_is_never_fetched_and_a_larger_head_of_it_is_an_alarm() -> None:
-    """A peer that holds more of our own lane than we do has seen us sign what we have forgotten."""
+@pytest.mark.parametrize("changed", [None, 1])
+def test_a_larger_head_of_an_own_lane_is_an_alarm_and_then_fetched(changed: int | None) -> None:
+    """A peer that holds more of our own lane has seen us sign what we have forgotten, or somebody with our key."""
     store_says = Loaded(held(10, is_own=True))
     follower, effects = follow(store_says, offered(P, 9), offered(P, 10))
-    assert effects == []
-    for offer, seen in (
-        (offered(P, 12), head(12)),
-        (offered(P, 10, changed=1), head(10, changed=1)),
-    ):
-        assert follower.handle(offer) == [Load(ORIGIN)]
-        assert follower.handle(store_says) == [Load(ORIGIN)]  # that answer may be older than the offer
-        assert follower.handle(store_says) == [OwnLaneSeen(P, ORIGIN, seen)]
-        assert follower.state is State.OWN
+    assert effects == [CompareHead(ORIGIN, head(9))]
     assert follower.handle(offered(P, 12, key=KEYS[B])) == []
+    assert follower.state is State.OWN
+    size = 12 if changed is None else 10
+    assert follower.handle(offered(P, size, changed=changed)) == [Load(ORIGIN)]
+    assert follower.handle(store_says) == [Load(ORIGIN)]  # that answer may be older than the offer
+    assert follower.handle(store_says) == [OwnLaneSeen(P, ORIGIN, head(size, changed=changed))]
+    assert follower.state is State.WANTING
+    (first,) = follower.handle(Permitted())
+    if changed is not None:
+        assert first == ReportFork(ORIGIN, head(10), head(10, changed=1))
+        return
+    owner, steps = MemoryStore(A, KEYS[A], LOG_PUBLICS), []
+    owner.append(ORIGIN, entries(12))
+    asks = [first]
+    while asks:
+        ask = asks.pop()
+        assert isinstance(ask, Ask)
+        for effect in follower.handle(Answered(P, ask.job, owner.answer(A, ask.request))):
+            (asks if isinstance(effect, Ask) else steps).append(effect)
+    assert [type(step) for step in steps] == [RememberHead, StoreEntries, AdoptHead]
     assert follower.state is State.OWN
 
 
@@ -251,6 +275,25 @@ def test_a_damaged_copy_is_reported_and_followed_no_further() -> None:
     assert follower.state is State.STOPPED
 
 
+def test_smaller_heads_are_compared_one_at_a_time_and_once_each() -> None:
+    """A peer that states the same head again costs nothing, and a flood of them one that waits a peer."""
+    follower, effects = follow(Loaded(held(10)), offered(P, 5), offered(P, 6), offered(Q, 5, changed=2))
+    assert effects == [CompareHead(ORIGIN, head(5))]
+    told = [follower.handle(Compared()), follower.handle(Compared()), follower.handle(Compared())]
+    assert told == [[CompareHead(ORIGIN, head(6))], [CompareHead(ORIGIN, head(5, changed=2))], []]
+    assert follower.handle(offered(P, 5)) == []
+    (blame,) = follower.handle(offered(Q, 4, key=KEYS[B]))
+    assert isinstance(blame, Blame)
+    assert (blame.peer, blame.code) == (Q, "note_signature_invalid")
+
+
+def test_a_head_is_compared_once_the_store_has_come_so_far() -> None:
+    """Heads are handed on before they are on disk: until then the store could say nothing of this size."""
+    follower, effects = follow(Loaded(held(10)), news(P, 12, 10), offered(Q, 11))
+    assert not any(isinstance(effect, CompareHead) for effect in effects)
+    assert follower.handle(Adopted(12)) == [CompareHead(ORIGIN, head(11))]
+
+
 def reach(state: State) -> LaneFollower:
     """A follower in the given state; in FETCHING, P owes the edge."""
     ways: dict[State, tuple[Event, ...]] = {
@@ -275,6 +318,9 @@ EVENTS: dict[str, Event] = {
     "permitted": Permitted(),
     "own advanced": OwnAdvanced(head(11)),
     "store failed": StoreFailed(),
+    "adopted": Adopted(10),
+    "compared": Compared(),
+    "forked": Forked(),
     "retried": Retried(),
     "answered": Answered(P, EdgeJob(), Refused(0, "lane_not_served", "")),
     "unanswered": Unanswered(P, EdgeJob()),
@@ -295,6 +341,8 @@ NEXT: dict[tuple[State, str], State] = {
     (State.FETCHING, "store failed"): State.LOADING,
     (State.OWN, "offered more"): State.LOADING,
     (State.OWN, "news"): State.LOADING,
+    (State.OWN, "store failed"): State.LOADING,
+    **{(state, "forked"): State.STOPPED for state in State},
 }
 
 

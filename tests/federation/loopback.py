@@ -28,7 +28,7 @@ from protocol.exchange.frames import (
     SealedGet,
     SealedObject,
 )
-from protocol.exchange.holding import HeldLane, StoreStep
+from protocol.exchange.holding import HeldLane, SignedHead, StoreStep
 from protocol.exchange.listing import Place, SumUpHeads
 from protocol.exchange.relay import (
     LoadParts,
@@ -39,6 +39,7 @@ from protocol.exchange.relay import (
     RelayWork,
 )
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementJudged, StatementsLoaded
 from protocol.exchange.trust_events import FollowKnown, InvitesLoaded, PeerTrusted, Settle, Settled, TrustPeer
 from protocol.exchange.witnessing import WitnessesKnown
@@ -108,6 +109,9 @@ class LoopbackStore:
         self.batches: list[int] = []
         self.is_broken = False
         self.backups_asked: list[LoadBackup] = []
+        self.acknowledged: list[bytes] = []
+        self.signing: list[str] = []
+        self.compared: list[tuple[Origin, int]] = []
         self.on_growth: Callable[[], None] = lambda: None
         self.genesis_keys: dict[bytes, bytes] = {}
         self._lock = Lock()
@@ -220,6 +224,36 @@ class LoopbackStore:
         admitted = [item for item in objects if item.ciphertext != b"for nobody here"]
         self.sealed |= {item.commitment: item for item in admitted}
         return tuple(item.commitment for item in admitted)
+
+    async def compare_head(self, origin: Origin, head: SignedHead) -> None:
+        self.compared.append((origin, head.size))
+        _beat()
+
+    async def own_heads(self) -> OwnHeadsLoaded:
+        heads = {
+            origin: lane.adopted
+            for origin, lane in self.memory.lanes.items()
+            if origin.community == self.memory.community and lane.adopted
+        }
+        return OwnHeadsLoaded(
+            self.memory.community, 0, self.memory.key.public, heads, frozenset(self.acknowledged)
+        )
+
+    async def heads_of(self, peer: bytes) -> HeadsOfLoaded:
+        lanes = [lane for origin, lane in self.memory.lanes.items() if origin.community == peer]
+        return HeadsOfLoaded(peer, tuple(lane.adopted.note for lane in lanes if lane.adopted))
+
+    async def note_acknowledged(self, peer: bytes) -> None:
+        self.acknowledged.append(peer)
+        _beat()
+
+    def allow_signing(self) -> None:
+        self.signing.append("")
+        _beat()
+
+    def stop_signing(self, code: str) -> None:
+        self.signing.append(code)
+        _beat()
 
     async def load_statements(self, after: int | None) -> StatementsLoaded:
         loaded: StatementsLoaded = (await self._off_loop(self.memory.mind, LoadStatements(after)))[0]

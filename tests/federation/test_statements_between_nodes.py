@@ -12,6 +12,9 @@ from protocol.identity.keys import SigningKey, log_key_hash
 from protocol.identity.recovery import derive_recovery_seeds
 from protocol.identity.successor import Successor, make_successor
 from protocol.limits import STATEMENTS_OF_COMMUNITY_MAX
+from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
+from protocol.log.fork import make_fork
+from protocol.log.origin import Origin
 from storage.evidence import add_evidence, evidence_about
 from storage.successors import SUCCESSOR
 from tests.pages.neighbour_nodes import Community, opened_community
@@ -95,15 +98,19 @@ async def test_what_does_not_hold_is_blamed_and_what_is_not_known_is_not(tmp_pat
 
 
 async def test_one_community_fills_no_store(tmp_path: Path) -> None:
-    """The holder of the next key could sign texts without end."""
+    """The holder of the log key could fork lanes without end; the note that ends it has room all the same."""
     kits: list[Kit] = []
     async with opened_community(tmp_path / "a", "Orchard", keep_kit=kits.append) as orchard:
 
         def fill(transaction: Transaction) -> None:
-            for number in range(STATEMENTS_OF_COMMUNITY_MAX - 1):
+            for number in range(STATEMENTS_OF_COMMUNITY_MAX):
                 add_evidence(transaction.connection, kits[0].community, 7, "other", b"%d" % number)
 
         await orchard.node.write(fill)
+        log = orchard.node.vault.log_keys[0]
+        notes = [
+            make_checkpoint_note(Checkpoint(Origin(kits[0].community, "pets", 0).text, 1, root), log)
+            for root in (b"a" * 32, b"b" * 32)
+        ]
+        assert await orchard.node.write(keep(make_fork(*notes, log.public))) == Verdict("statements_full")
         assert await orchard.node.write(keep(successor_note(kits[0]))) == Verdict()
-        another = successor_note(kits[0], time_ms=1_800_000_000_001)
-        assert await orchard.node.write(keep(another)) == Verdict("statements_full")

@@ -7,6 +7,7 @@ from tests.golden.amount_vectors import amount_vectors
 from tests.golden.bundle_vectors import bundle_files
 from tests.golden.encoding_vectors import encoding_vectors
 from tests.golden.fold_vectors import fold_vectors
+from tests.golden.fork_vectors import fork_vectors
 from tests.golden.identity_vectors import identity_vectors
 from tests.golden.log_vectors import log_vectors
 from tests.golden.plain import file_text
@@ -24,6 +25,7 @@ GROUPS = (
     fold_vectors,
     session_vectors,
     trust_vectors,
+    fork_vectors,
 )
 
 

@@ -32,6 +32,7 @@ from protocol.lanes.trade.lines import open_details, open_line, verify_line_pric
 from protocol.limits import RECORD_BYTES_MAX
 from protocol.log.checkpoint import open_checkpoint
 from protocol.log.cosignature import witnessed_time
+from protocol.log.fork import parse_fork, verify_fork
 from protocol.log.merkle import CompactRange, leaf_hash, leaf_hashes, verify_consistency, verify_inclusion
 from protocol.log.note import VerifierKey, parse_note, verify_note
 from protocol.log.proof import parse_proof, verify_proof
@@ -167,6 +168,13 @@ def _open_receipt(case: Case) -> Any:
     log_key = bytes.fromhex(case["log_key"])
     checkpoint = verify_proof(proof, entry=entry, origin=case["origin"], log_public=log_key)
     return {"index": proof.index, "entry": entry.hex(), "size": checkpoint.size}
+
+
+def _verify_fork(case: Case) -> Any:
+    """23.4: the lane that has two histories, and the sizes of the two heads."""
+    proof = parse_fork(case["file"].encode())
+    verify_fork(proof, bytes.fromhex(case["log_key"]))
+    return {"origin": proof.origin.text, "sizes": [proof.older.size, proof.newer.size]}
 
 
 def _read_id(case: Case) -> Any:
@@ -418,6 +426,7 @@ QUESTIONS: Mapping[str, Callable[[Case], Any]] = {
     "open_checkpoint": _open_checkpoint,
     "witnessed_time": _witnessed_time,
     "open_receipt": _open_receipt,
+    "verify_fork": _verify_fork,
     "read_id": _read_id,
     "is_signed": _is_signed,
     "read_genesis": _read_genesis,

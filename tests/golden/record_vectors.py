@@ -45,6 +45,7 @@ def _story_entries() -> list[bytes]:
     entries = [raw for cut in cuts for part in cut.lanes for raw in part.entries]
     more = Village("more", lanes=())
     more.say("charter", "peer.dismissed", community=seed("peer"))
+    more.say("charter", "writer.resumed", asked=3, answered=1)
     (home,) = traders("home")
     home.say("trade", "order.taken", order=home.key(), takes=[])
     return [*entries, *(raw for part in cut_of(more, home).lanes for raw in part.entries)]

@@ -129,7 +129,7 @@ async def opened_community(
     keep_kit: Callable[[Kit], None] = lambda kit: None,
     **flags: str,
 ) -> AsyncIterator[Community]:
-    """Found a community and run its node with federation, the neighbours' pages and the first run's."""
+    """Found a community or find it, and run its node with federation, the neighbours' pages and the first run's."""
     if not has_vault(folder):
         found_community(
             folder,
@@ -154,7 +154,7 @@ async def opened_community(
         if not loop.is_closed():
             loop.call_soon_threadsafe(deliver, advance)
 
-    async with opened_node(settings, vault, on_advance=tell) as node:
+    async with opened_node(settings, vault, on_advance=tell, has_federation=True) as node:
         http, peers = listen(Listen(LOOPBACK, 0)), listen(Listen(LOOPBACK, 0))
         app = web.Application()
         pages = (

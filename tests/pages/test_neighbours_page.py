@@ -181,7 +181,7 @@ async def test_the_health_says_what_a_steward_needs(spring: Community) -> None:
     spring.node.writer.stop_signing(NodeError("store_restored", "trade"))
     words = (await steward.get("/neighbours")).words
     assert "The node reads, but does not write." in words
-    assert "Start again on the newest data" in words
+    assert "Connect the neighbours" in words
 
 
 async def test_the_page_speaks_chinese(spring: Community) -> None:

@@ -115,7 +115,11 @@ async def test_words_and_two_peers_bring_everything_back_and_the_shop_sells_agai
         assert done.records == sum(len(entries) for entries in left.lanes.values())
         assert read_marker(left.folder) is None
         async with opened_community(left.folder, "Orchard") as orchard:
-            assert orchard.node.writer.refuses_because is None
+
+            async def may_sign() -> bool:
+                return orchard.node.writer.refuses_because is None
+
+            await orchard.until(may_sign)  # both peers have said what they hold
             now = await lanes_of(orchard.node)
             assert {place: now[place] for place in left.lanes} == left.lanes
             assert (await list_orders(orchard.node, OrdersQuery(side="seller"))).orders

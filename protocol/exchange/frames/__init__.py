@@ -56,6 +56,7 @@ from protocol.exchange.frames.lanes import (
     Tiles,
     TilesGet,
     TileWanted,
+    YourHeads,
 )
 from protocol.exchange.frames.objects import (
     Blob,
@@ -197,6 +198,7 @@ __all__ = [
     "Tiles",
     "TilesGet",
     "WrappedKey",
+    "YourHeads",
     "decode_frame",
     "encode_frame",
 ]
@@ -224,7 +226,7 @@ Answer = (
     | Refused
 )  # fmt: skip
 Push = (
-    News | Prune | Graft | StatementNews | RelayNotice
+    News | Prune | Graft | StatementNews | RelayNotice | YourHeads
     | TrustPush
 )  # fmt: skip
 Frame = Hello | Proof | Request | Answer | Push | Ping | Pong | Bye

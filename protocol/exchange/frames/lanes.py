@@ -151,6 +151,13 @@ class Entries(Struct, frozen=True, array_like=True, tag="entries"):
     packed: Packed
 
 
+class YourHeads(Struct, frozen=True, array_like=True, tag="your_heads"):
+    """The heads of the receiver's own lanes that the sender holds, said first when a session opens."""
+
+    has_more: bool
+    heads: Annotated[tuple[StatedHead, ...], Meta(max_length=HEADS_PAGE_MAX)]
+
+
 class News(Struct, frozen=True, array_like=True, tag="news"):
     """A new head with the entries from `start` to its size, pushed while they are few and small."""
 
