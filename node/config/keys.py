@@ -124,6 +124,11 @@ def read_listen(value: Any) -> Listen:
     return Listen(host, port)
 
 
+def read_listen_proxied(value: Any) -> Listen | None:
+    """As above, or nothing."""
+    return read_listen(value) if value else None
+
+
 def read_peers(value: Any) -> tuple[str, ...]:
     """Addresses host:port of other nodes; in a text, commas stand between them."""
     texts = value.split(",") if isinstance(value, str) else value
@@ -189,6 +194,13 @@ LISTED = (
         read=read_listen,
         default=Listen("0.0.0.0", FEDERATION_PORT),  # noqa: S104  other communities dial this one
         summary="Where other communities' nodes connect: host:port.",
+    ),
+    Key(
+        name="listen_proxied",
+        read=read_listen_proxied,
+        default=None,
+        summary="Where a proxy that holds the certificate of reached_at hands over federation sessions, without "
+        "TLS: host:port.",
     ),
     Key(
         name="database_url",

@@ -27,6 +27,7 @@ class Settings:
     folder: Path
     listen_http: Listen
     listen_federation: Listen
+    listen_proxied: Listen | None
     database_url: str
     guard_url: str
     language: str
@@ -220,4 +221,6 @@ def _shown(name: str, value: Any) -> Any:
     key = KEYS.get(name)
     if key is not None and key.is_secret:
         return "set" if value else ""
-    return list(value) if name == "peers" else value if isinstance(value, bool | int) else str(value)
+    if name in ("peers", "bootstrap", "reached_at"):
+        return list(value)
+    return value if isinstance(value, bool | int) else str(value if value is not None else "")

@@ -25,7 +25,7 @@ from node.federation.memory import memory_bytes_max
 from node.federation.neighbour import Neighbour
 from node.federation.questions import Questions
 from node.federation.store import FederationStore
-from node.operations.lifecycle import Listening, lan_addresses, reachable_address
+from node.operations.lifecycle import Listening, lan_addresses, listen, reachable_address
 from node.vault import Vault
 from node.writer.clock import system_clock
 from node.writer.lane_writer import Advance
@@ -45,7 +45,7 @@ from protocol.exchange.frames import Grant
 from protocol.exchange.pairing import Pair
 from protocol.exchange.relay import PartsChanged, RelaysChanged, ShelfChanged
 from protocol.exchange.replication_events import WishesChanged
-from protocol.exchange.session import OwnSide, PeerIdentity, bind_direct
+from protocol.exchange.session import Binding, OwnSide, PeerIdentity, bind_direct, bind_proxied
 from protocol.exchange.trust_events import (
     InviteAccepted,
     InviteMade,
@@ -100,6 +100,7 @@ class Federation:
         self._links = Links(own, store, sessions_max=settings.sessions_max, on_dial=self._start_dial)
         self.address = reachable_address(listening.bound)
         self._listener = Listener(listening.socket, listening_context(vault.transport_seed), self._accept)
+        self._behind_proxy: Listener | None = None
         self._neighbourhood: Neighbourhood | None = None
         self._looking: asyncio.Task[None] | None = None
         if settings.mdns:
@@ -119,6 +120,11 @@ class Federation:
         await self._links.driver.load()
         self._running |= set(self._links.driver.start(self._tasks))
         await self._listener.start(self._tasks)
+        if self._settings.listen_proxied is not None:
+            self._behind_proxy = Listener(
+                listen(self._settings.listen_proxied).socket, None, self._accept_proxied
+            )
+            await self._behind_proxy.start(self._tasks)
         tell = self._links.driver.tell
         tell(RulesChanged(await self._store.rules()))
         tell(SearchBegun(known, own_record, system_clock()))
@@ -140,6 +146,8 @@ class Federation:
             await self._say_goodbye()
             self._links.driver.stop()
             await self._listener.stop()
+            if self._behind_proxy is not None:
+                await self._behind_proxy.stop()
             for task in list(self._running):
                 task.cancel()
             await self._tasks.__aexit__(kind, error, trace)
@@ -279,10 +287,15 @@ class Federation:
 
     async def _accept(self, websocket: WebSocketResponse) -> None:
         """Hold what dialled us in a task of ours: a bug there is not aiohttp's to swallow."""
-        await asyncio.wait([self._spawn("listen", self._hold(websocket))])
+        await asyncio.wait([self._spawn("listen", self._hold(websocket, self._binding))])
 
-    async def _hold(self, websocket: WebSocketResponse) -> None:
-        await self._links.hold(websocket, "listener", self._binding)
+    async def _accept_proxied(self, websocket: WebSocketResponse) -> None:
+        """As above, for what came through our proxy: the session is bound to its host."""
+        host = next(place.host for place in self._places if place.way == "proxied")
+        await asyncio.wait([self._spawn("listen", self._hold(websocket, bind_proxied(host)))])
+
+    async def _hold(self, websocket: WebSocketResponse, binding: Binding) -> None:
+        await self._links.hold(websocket, "listener", binding)
 
     def _spawn(self, name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         assert self._tasks is not None, "the context was entered"
@@ -294,6 +307,9 @@ class Federation:
     def _named_in_settings(self) -> list[AddressNamed]:
         """The addresses in the settings, or `NodeError` for one that is none."""
         settings = self._settings
+        hosts = {place.host for place in self._places if place.way == "proxied"}
+        if len(hosts) > 1 or bool(hosts) != (settings.listen_proxied is not None):
+            raise NodeError("setting_refused", "reached_at names one wss:// host where listen_proxied is set")
         return [
             *(
                 AddressNamed(_address(text, "setting_refused"), "added", is_wanted=True)

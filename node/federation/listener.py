@@ -53,8 +53,8 @@ def make_handler(accept: Accept) -> Callable[[web.Request], Awaitable[web.Stream
 class Listener:
     """The federation's own server on a socket that is bound already."""
 
-    def __init__(self, bound: socket.socket, context: ssl.SSLContext, accept: Accept) -> None:
-        """Take a bound socket, which this listener closes, and what to do with each connection."""
+    def __init__(self, bound: socket.socket, context: ssl.SSLContext | None, accept: Accept) -> None:
+        """Take a bound socket, which this listener closes; `context` is None where TLS ends at a proxy before it."""
         app = web.Application()
         app.router.add_get(FEDERATION_PATH, make_handler(self._take))
         self._runner = web.AppRunner(
@@ -114,7 +114,7 @@ class Listener:
                 self._runner.server,
                 connection,
                 ssl=self._context,
-                ssl_handshake_timeout=HANDSHAKE_MS / 1000,
+                ssl_handshake_timeout=HANDSHAKE_MS / 1000 if self._context else None,
             )
             await asyncio.sleep(HANDSHAKE_MS / 1000)
             transport.abort()

@@ -56,6 +56,7 @@ class AddressBook:
         self._records: dict[bytes, AddressRecord] = {}
         self._keys: dict[bytes, bytes] = {}
         self._crowds: dict[bytes, list[bytes]] = {}
+        self._ruled: set[bytes] = set()
         for each in known:
             self._load(each)
 
@@ -63,6 +64,11 @@ class AddressBook:
     def known(self) -> tuple[Known, ...]:
         """Everybody."""
         return tuple(self._known.values())
+
+    @property
+    def by_rules(self) -> int:
+        """How many are followed by rules, or about to be."""
+        return len(self._ruled)
 
     def get(self, community: bytes) -> Known | None:
         """Return what is known of one."""
@@ -192,6 +198,7 @@ class AddressBook:
         if full is None:
             return ()
         pushed_out = full.pop(0)
+        self._ruled.discard(pushed_out)
         for table in (self._known, self._records, self._keys):
             table.pop(pushed_out, None)
         return (pushed_out,)
@@ -205,12 +212,14 @@ class AddressBook:
 
     def _put(self, known: Known) -> Known:
         self._known[known.community] = known
+        self._ruled.add(known.community) if known.rule > 0 else self._ruled.discard(known.community)
         return known
 
     def _load(self, known: Known) -> None:
         """Take what was kept before; a record that this version cannot read is as good as none."""
         self._put(known)
-        if known.trust == "found" and known.found in _UNCHOSEN:
+        is_unchosen = known.found in _UNCHOSEN or (known.found == "nearby" and known.met_ms is None)
+        if known.trust == "found" and is_unchosen:
             source = known.told_by if known.told_by is not None and known.met_ms is None else _COMERS
             self._crowds.setdefault(source, []).append(known.community)
         if known.record:

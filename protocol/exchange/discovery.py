@@ -67,6 +67,7 @@ from protocol.limits import (
     GENESIS_TOLD_BYTES_MAX,
     HINTS_MAX,
     TOLD_DIALLED_BY_ONE_MAX,
+    TOLD_MAX,
     TOLD_TRIES_MAX,
 )
 
@@ -129,6 +130,7 @@ class Discovery:
         self._search_ms: int | None = None
         self._asked_ms = 0
         self._named: dict[bytes, tuple[Address, ...]] = {}
+        self._wishes: set[bytes] = set()
         self._nameless: dict[Address, AddressNamed] = {}
         self._bootstrap: dict[Address, AddressNamed] = {}
         self._visits: set[bytes] = set()
@@ -196,9 +198,19 @@ class Discovery:
         self._named[community] = tuple(named)[:HINTS_MAX]
         self._aim(community, now_ms, is_wanted=event.is_wanted)
         is_new = before is None or before.found != known.found
-        return [KeepKnown(known)] if is_new else []
+        if event.is_wanted:
+            self._wishes.add(community)
+        return [*([KeepKnown(known)] if is_new else []), *self._grant_wish(known)]
+
+    def _grant_wish(self, known: Known) -> list[Any]:
+        """Follow who is wanted and has come to us before we dialled it: of our dial the follow would be part."""
+        if known.community not in self._wishes or known.trust != "found" or known.met_ms is None:
+            return []
+        self._wishes.discard(known.community)
+        return [FollowKnown(known.community, known.genesis)]
 
     def _trust_changed(self, event: TrustChanged, now_ms: int) -> list[Any]:
+        self._wishes.discard(event.community)
         known = self._book.set_trust(event.community, event.trust, self._time_ms(now_ms))
         if event.trust == "blocked":
             self._named.pop(event.community, None)
@@ -214,8 +226,7 @@ class Discovery:
         if known.trust != "found" or known.rule != 0 or not known.genesis:
             return []
         rule = rule_for(self._rules, known, self._book.record(known.community, self._time_ms(now_ms)))
-        by_rules = sum(other.rule > 0 for other in self._book.known)
-        if rule is None or by_rules >= FOLLOWED_BY_RULES_MAX:
+        if rule is None or self._book.by_rules >= FOLLOWED_BY_RULES_MAX:
             return []
         followed = self._book.note_rule(known.community, rule.number)
         return [KeepKnown(followed), FollowKnown(known.community, known.genesis)]
@@ -233,7 +244,12 @@ class Discovery:
         if is_visit and event.trust == "found":
             self._visits.add(event.peer)
         self._aim(event.peer, now_ms)
-        return [*effects, *self._keep(news), *self._judge(news.known, now_ms)]
+        return [
+            *effects,
+            *self._keep(news),
+            *self._judge(news.known, now_ms),
+            *self._grant_wish(news.known),
+        ]
 
     def _peer_opened(self, event: PeerOpened, now_ms: int) -> list[Any]:
         self._budgets[event.peer] = _Budget()
@@ -380,7 +396,8 @@ class Discovery:
 
         Those that are pushed out of the book meanwhile are tried to the end, or they would make room for more.
         """
-        self._tried.intersection_update(known.community for known in self._book.known)
+        if len(self._tried) > 2 * TOLD_MAX:
+            self._tried.intersection_update(known.community for known in self._book.known)
         trying = {name for name in self._trying.get(source, ()) if self._dialling.target(name) is not None}
         for name in self._book.told_by(source):
             addresses = self._book.addresses(name, self._time_ms(now_ms))

@@ -7,25 +7,41 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 SHOP = {"sector": "food", "name": {"en": "Farm"}}
+
+
+def wait_until(holds: Callable[[], bool], *, seconds: float) -> float:
+    """Look again and again, and return after how many seconds it held; fail when it never does."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < seconds, "it never held"
+        time.sleep(0.05)
+    return time.monotonic() - began
 
 
 class RunningNode:
     """`wildgrass up` on a folder; `prefix` runs before it, strace for instance."""
 
     def __init__(
-        self, folder: Path, prefix: Sequence[str | Path] = (), *, federation: str = "127.0.0.1:0"
+        self,
+        folder: Path,
+        prefix: Sequence[str | Path] = (),
+        *,
+        federation: str = "127.0.0.1:0",
+        name: str = "Traced",
+        **settings: str,
     ) -> None:
         self.folder = folder
         flags = ["--folder", folder, "--listen-http", "127.0.0.1:0", "--listen-federation", federation]
-        founding = ["--name-en", "Traced", "--currency", "EUR", "--kit-file", folder.parent / "kit", "--json"]
-        environment = {**os.environ, "WILDGRASS_MDNS": "off"}
+        founding = ["--name-en", name, "--currency", "EUR", "--kit-file", folder.parent / "kit", "--json"]
+        said = {f"WILDGRASS_{setting.upper()}": value for setting, value in settings.items()}
+        environment = {**os.environ, "WILDGRASS_MDNS": "off", **said}
         self._log = (folder.parent / "log").open("ab")
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-m", "node.cli", "up", *flags, *founding],
@@ -63,6 +79,12 @@ class RunningNode:
         with self.open() as connection:
             connection.request("GET", path)
             return connection.getresponse().read()
+
+    def ask(self, path: str) -> dict[str, Any]:
+        with self.open() as connection:
+            connection.request("GET", "/api/v1" + path, headers={"Authorization": f"Bearer {self.token}"})
+            answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        return answer
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         with self.open() as connection:

@@ -387,6 +387,20 @@ def test_a_steward_who_stops_following_is_not_overruled_by_the_next_dial() -> No
     assert (search.dials[1].expected, search.dials[1].is_wanted) == (SHOP.community, False)
 
 
+@pytest.mark.parametrize("first", ["it comes", "it is wanted"])
+def test_who_is_wanted_and_comes_by_itself_is_followed(first: str) -> None:
+    """A neighbour that dials us before we dial it: no dial of ours would follow it, for it is connected."""
+    search = Searcher()
+    wish = AddressNamed(parse_address(OLD), "nearby", SHOP.community, is_wanted=True)
+    effects = search.meet(SHOP, "found") if first == "it comes" else []
+    effects += search.tell(wish)
+    effects += search.meet(SHOP, "found") if first == "it is wanted" else []
+    assert follows(effects) == [SHOP.community]
+    search.tell(TrustChanged(SHOP.community, "followed"))
+    search.tell(TrustChanged(SHOP.community, "found"))
+    assert follows(search.meet(SHOP, "found")) == [], "a wish is granted once"
+
+
 def follows(effects: list[Any]) -> list[bytes]:
     return [effect.peer for effect in effects if isinstance(effect, FollowKnown)]
 

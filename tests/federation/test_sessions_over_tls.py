@@ -15,7 +15,7 @@ from node.federation.link import FEDERATION_PATH
 from node.federation.links import Links
 from node.federation.listener import Listener, make_handler
 from protocol.errors import SessionError
-from protocol.exchange.addresses import Address, parse_address
+from protocol.exchange.addresses import Address, parse_address, parse_address_record
 from protocol.exchange.discovery_events import Dial, Known
 from protocol.exchange.frames import (
     Bye,
@@ -28,7 +28,7 @@ from protocol.exchange.frames import (
 from protocol.exchange.session import OwnSide, PeerIdentity, bind_proxied
 from protocol.limits import FRAME_BYTES_MAX, RANGE_PLACES_MAX
 from tests.exchange.villages import entries
-from tests.federation.loopback import LoopbackNode, LoopbackStore, free_port, make_vault, until
+from tests.federation.loopback import LoopbackNode, LoopbackStore, free_port, low_port, make_vault, until
 
 
 async def hear(websocket: aiohttp.ClientWebSocketResponse) -> Frame:
@@ -414,3 +414,27 @@ async def test_a_listener_answers_nothing_but_its_one_path() -> None:
             async with client.get(f"https://{node.address}{path}", ssl=dialing_context()) as answer:
                 assert answer.status == status
         await listener.stop()
+
+
+async def test_a_node_behind_a_proxy_is_bound_to_the_host_of_its_record() -> None:
+    """The proxy hands sessions over without TLS; dialled by another host, the proof does not hold."""
+    port = low_port()
+    proxied = {"listen_proxied": f"127.0.0.1:{port}", "reached_at": "wss://shop.example"}
+    async with LoopbackNode("a", **proxied) as a, aiohttp.ClientSession() as client:
+        await until(lambda: a.community in a.store.kept)
+        told = parse_address_record(a.store.kept[a.community].record)
+        assert told.addresses == (Address("proxied", "shop.example", 443),)
+        dialer = Links(own_side("b"), LoopbackStore(make_vault("b")))
+        url = f"ws://127.0.0.1:{port}{FEDERATION_PATH}"
+        await dialer.hold(await client.ws_connect(url), "dialer", bind_proxied("other.example"))
+        assert a.federation.connected() == frozenset()
+        websocket = await client.ws_connect(url)
+        holding = asyncio.ensure_future(dialer.hold(websocket, "dialer", bind_proxied("shop.example")))
+        await until(lambda: bool(a.federation.connected()))
+        dialer.close_all("session_stopping")
+        await holding
+    node = LoopbackNode("a", reached_at="wss://shop.example")
+    with pytest.raises(NodeError) as refusal:
+        await node.__aenter__()
+    assert refusal.value.code == "setting_refused"
+    node.listening.socket.close()
