@@ -22,6 +22,7 @@ from node.actions.shapes import (
 from node.actions.witnesses import Seen, seen_of
 from node.core import Node
 from node.errors import NodeError
+from node.marks import Mark, marks_of
 from node.writer.transaction import Transaction
 from protocol.fields import Text, Title
 from protocol.identity.keys import to_base32
@@ -116,7 +117,8 @@ class ImageAnswer(Answer, frozen=True, kw_only=True):
 class ListingAnswer(Answer, frozen=True, kw_only=True):
     """One listing with the names of its shop and community.
 
-    `seen` counts the witnesses of the community that have seen it; None where it names none.
+    `seen` counts the witnesses of the community that have seen it; None where it names none. `marks` say what
+    is proven against the community.
     """
 
     community: str
@@ -138,6 +140,7 @@ class ListingAnswer(Answer, frozen=True, kw_only=True):
     profile: str | None = None
     attributes: dict[str, Any] | None = None
     images: list[ImageAnswer] = []
+    marks: list[Mark] = []
     seen: Seen | None = None
     stock_available_steps: int | None = None
     stock_on_hand_steps: int | None = None
@@ -315,6 +318,7 @@ def _answer(
             ImageAnswer(sha256=to_base32(image.sha256), media_type=image.media_type)
             for image in body.images or ()
         ],
+        marks=marks_of(read, community),
         seen=seen,
         stock_available_steps=stock.available if stock else None,
         stock_on_hand_steps=stock.on_hand if stock else None,

@@ -10,6 +10,7 @@ from node.actions.shapes import Answer, IdText, RecordPlace, Request, hash_of, i
 from node.actions.witnesses import Seen, seen_of
 from node.core import Node
 from node.errors import NodeError
+from node.marks import Mark, marks_of
 from protocol.amounts.split import Allocation, TaxTotal, split
 from protocol.errors import ProtocolError
 from protocol.exchange.delivery import Delivered, delivery_of
@@ -99,6 +100,7 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     `code` are of the seller's newest move; `total_minor` is what is left after `refunded_minor`. `delivery` says,
     of an order of ours that waits for its seller, what became of its sealed parts, and `kept_by` at whose relay.
     `seen` counts the witnesses of the buyer's community that have seen the order; None where it names none.
+    `buyer_marks` and `seller_marks` say what is proven against the two communities.
     """
 
     buyer: str
@@ -119,6 +121,8 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     allocations: list[Allocation]
     waiting: list[str]
     opened: str
+    buyer_marks: list[Mark] = []
+    seller_marks: list[Mark] = []
     code: str | None = None
     refunded_minor: int = 0
     group_id: str | None = None
@@ -205,6 +209,8 @@ def order_answer(read: StateReader, node: Node, order: OrderKey, placement: Plac
         seller=to_base32(placed.seller),
         buyer_name=_name(read, order.buyer),
         seller_name=_name(read, placed.seller),
+        buyer_marks=marks_of(read, order.buyer),
+        seller_marks=marks_of(read, placed.seller),
         order_id=to_base32(order.order_id),
         status=deal.status if deal else "placed",
         cancellation=deal.cancellation if deal else "none",

@@ -15,6 +15,7 @@ from node.actions.sights import SightAnswer, name_in_genesis, sight_of
 from node.config.keys import Listen
 from node.core import Node
 from node.errors import NodeError
+from node.marks import Mark, marks_of
 from node.writer.transaction import Transaction
 from protocol.exchange.discovery_events import Known
 from protocol.fields import Title
@@ -57,7 +58,7 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     """One community: its name where it has proven itself here, and how we stand with it.
 
     Of its lanes, `records` are stored under signed heads here, and `unfolded` of them have no effect yet;
-    `newest_ms` is the time of the newest one that has.
+    `newest_ms` is the time of the newest one that has. `marks` say what is proven against it.
     """
 
     community: str
@@ -71,6 +72,7 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     records: int = 0
     unfolded: int = 0
     newest_ms: int | None = None
+    marks: list[Mark] = []
     sight: SightAnswer | None = None
 
 
@@ -269,4 +271,5 @@ def _answer(
         records=copy.records,
         unfolded=copy.unfolded,
         newest_ms=copy.newest_ms,
+        marks=marks_of(read, peer.community),
     )

@@ -231,7 +231,14 @@ def _drawn(asked: Asked, cards: Sequence[Card], *, is_member: bool) -> str:
     """Members see who is connected, visitors whom the community follows."""
     said = catalog(asked.visit.language).gettext
     shown = [card for card in cards if card.state != "blocked"]
-    neighbours = [OnMap(card.name, _is_linked(card, is_member=is_member)) for card in shown]
+    marked = {card.community for card in shown if card.peer is not None and card.peer.marks}
+    neighbours = [
+        OnMap(
+            f"{card.name} (!)" if card.community in marked else card.name,
+            _is_linked(card, is_member=is_member),
+        )
+        for card in shown
+    ]
     words = MapWords(
         title=said(_("This community and its neighbours")),
         linked=said(_("connected") if is_member else _("followed")),
