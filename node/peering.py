@@ -31,12 +31,14 @@ from node.lane_exchange import (
 from node.relay_shelf import (
     forget,
     hand_out,
+    is_admitted,
     is_to_forget,
     listing,
     may_put,
     put,
     register,
     take,
+    waits_for,
 )
 from node.relaying import do_relay_work, note_receipts
 from node.settling_trust import invites_at_start, settle
@@ -276,6 +278,8 @@ class NodePeering:
         node, rule, now_ms = self._node, self._node.relay_rule, self._node.clock.now()
         match request:
             case RelayRegister():
+                if not await node.read(lambda read: is_admitted(read.connection, rule, asker)):
+                    return Refused(request.number, "relay_not_admitted", "")
                 return await node.write(lambda job: register(job, asker, request, rule, now_ms))
             case RelayPut():
                 may = await node.read(lambda read: may_put(read, asker, request.recipient, rule, now_ms))
@@ -300,9 +304,10 @@ class NodePeering:
         if request.sender == node.community:
             await note_receipts(node, asker, request.receipts)
             return RelayDropped(request.number)
-        answer = await node.write(lambda job: take(job, asker, request, now_ms))
-        node.federation_service.tell_shelf_changed(request.sender)
-        return answer
+        if await node.read(lambda read: waits_for(read, asker, request)):
+            await node.write(lambda job: take(job, asker, request, now_ms))
+            node.federation_service.tell_shelf_changed(request.sender)
+        return RelayDropped(request.number)
 
     async def do_relay_work(self, work: RelayWork) -> RelayEvent | None:
         """Do what the machine of the relays wants done."""

@@ -15,7 +15,6 @@ from protocol.exchange.frames import (
     Delivery,
     Receipt,
     Refused,
-    RelayDropped,
     RelayGet,
     RelayKept,
     RelayList,
@@ -184,14 +183,21 @@ def hand_out(read: StateReader, asker: bytes, request: RelayGet) -> Answer:
     return Sealed(request.number, tuple(objects))
 
 
-def take(transaction: Transaction, asker: bytes, request: RelayTaken, now_ms: int) -> Answer:
+def waits_for(read: StateReader, asker: bytes, request: RelayTaken) -> bool:
+    """Tell whether any of it waits for the asker: what was never here concerns nobody."""
+    return any(
+        delivery_for(read.connection, asker, request.sender, shown.commitment) is not None
+        for shown in request.receipts
+    )
+
+
+def take(transaction: Transaction, asker: bytes, request: RelayTaken, now_ms: int) -> None:
     """Let go of what the recipient has, and keep its receipts for the sender."""
     connection = transaction.connection
     until_ms = now_ms + RELAY_DAYS_MAX * DAY_MS
     for shown in request.receipts:
         take_delivery(connection, asker, request.sender, shown.commitment, shown.receipt, until_ms)
     trim_receipts(connection, request.sender, RELAY_RECEIPTS_MAX)
-    return RelayDropped(request.number)
 
 
 class _Room:

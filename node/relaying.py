@@ -121,15 +121,20 @@ def note_put(transaction: Transaction, note: NotePut, now_ms: int) -> None:
 
 async def note_receipts(node: Node, said_by: bytes, receipts: Sequence[Receipt]) -> int:
     """Note what was delivered by receipts that only its reader can have made; return how many are not such."""
-    if not receipts:
-        return 0
+
+    def known(read: StateReader) -> list[Receipt]:
+        return [shown for shown in receipts if part_of(read.connection, shown.commitment) is not None]
+
+    known_receipts = await node.read(known) if receipts else []
+    if not known_receipts:
+        return 0  # not of our orders, or of those that are answered
 
     def job(transaction: Transaction) -> int:
         refused = 0
-        for shown in receipts:
+        for shown in known_receipts:
             part = part_of(transaction.connection, shown.commitment)
             if part is None:
-                continue  # the order is answered
+                continue  # answered just now
             if receipt_for(transaction, node.vault.sealing, part) == shown.receipt:
                 save_part(transaction.connection, moved(part, ReceiptShown()))
             else:

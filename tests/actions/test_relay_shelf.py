@@ -9,6 +9,7 @@ from protocol.exchange.frames import (
     Delivery,
     Receipt,
     Refused,
+    RelayDropped,
     RelayGet,
     RelayKept,
     RelayList,
@@ -195,6 +196,27 @@ async def test_a_list_of_many_comes_in_pages_without_a_gap(open_node: OpenNode) 
         assert [row.commitment for row in rest.waiting] == [b"\xff" * 32]
         assert [row.commitment for row in first.waiting] == named[:256]
         assert not rest.has_more
+
+
+async def test_a_stranger_s_words_are_looked_at_and_change_nothing(open_node: OpenNode) -> None:
+    """Registering, taking, listing: refused or empty, nothing is written, and nobody is told of it."""
+    async with open_node("relay") as node:
+        relay, peering = Shelf(node), NodePeering(node)
+        await relay.follow(SHOP)
+        await relay.register(SHOP, BUYER)
+        assert await relay.put(BUYER, part(1)) == 1
+        written: list[object] = []
+        node.writer.run = written.append  # type: ignore[assignment,method-assign]  # a write would show here
+        assert await peering.answer(STRANGER, RelayRegister(1, (BUYER,))) == Refused(
+            1, "relay_not_admitted", ""
+        )
+        refused = await peering.answer(STRANGER, RelayPut(2, SHOP, (part(2),)))
+        assert refused == Refused(2, "relay_not_admitted", "")
+        for sender in (BUYER, STRANGER, node.community):
+            assert await peering.answer(STRANGER, RelayTaken(3, sender, receipts(1))) == RelayDropped(3)
+        assert await peering.answer(STRANGER, RelayList(4, 99)) == RelayListed(4, 99, False, (), ())
+        assert written == []
+        assert await relay.waits() == 1
 
 
 async def test_only_the_recipient_is_handed_what_waits(open_node: OpenNode) -> None:
