@@ -1,5 +1,6 @@
 """Two shops that only dial out trade by way of a relay, which reads nothing of what they seal."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from node.actions.selling import OrderName, accept_order, fulfil_order
 from node.cli.order_text import order_lines
 from node.peering import NodePeering
 from node.relaying import load_parts, note_put
+from node.writer.transaction import Transaction
 from protocol.exchange.frames import (
     Answer,
     Delivery,
@@ -23,9 +25,11 @@ from protocol.exchange.frames import (
     Request,
     Sealed,
 )
-from protocol.exchange.relay import NotePut
+from protocol.exchange.relay import NotePut, PartsChanged
+from protocol.identity.keys import from_base32
 from protocol.limits import RELAY_PUTS_MAX
 from storage.relay_shelf import all_recipients, shelf
+from storage.sent_parts import parts_of_order, save_part
 from tests.federation.whole_nodes import (
     DIALS_OUT_ONLY,
     WholeNode,
@@ -61,6 +65,16 @@ async def is_delivered(buyer: WholeNode, placed: PlacedOrder) -> None:
     await buyer.until(holds)
 
 
+async def forget_receipts(buyer: WholeNode, placed: PlacedOrder) -> None:
+    """As if the receipts had been lost on their way: the parts are to be put once more."""
+
+    def job(transaction: Transaction) -> None:
+        for part in parts_of_order(transaction.connection, from_base32(placed.order_id, 16)):
+            save_part(transaction.connection, dataclasses.replace(part, state="queued"))
+
+    await buyer.node.write(job)
+
+
 async def owes(shop: WholeNode) -> bool:
     """Whether a posting of this community is still to be made."""
     return await shop.node.read(lambda read: read.has_any("awaited", (shop.node.community,), length=5))
@@ -76,6 +90,10 @@ async def test_a_whole_order_goes_through_a_relay(tmp_path: Path) -> None:
         placed = await order_cider(ferry, orchard, await meet(orchard, ferry, relay))
         await is_delivered(ferry, placed)
         assert (await orchard.order(placed)).opened == "yes"
+        await forget_receipts(ferry, placed)
+        assert (await ferry.order(placed)).delivery == "waiting"
+        ferry.node.federation_service._links.driver.tell(PartsChanged())
+        await is_delivered(ferry, placed)
         assert await relay.node.read(lambda read: shelf(read.connection)) == (0, 0)
         kept_for = await relay.node.read(lambda read: all_recipients(read.connection))
         assert [known.community for known in kept_for] == [orchard.node.community]
@@ -171,6 +189,9 @@ async def test_what_nobody_fetches_is_put_again_a_few_times_and_then_has_expired
             order_lines(await in_json(ferry, placed))
         )
         now_ms, peers = ferry.node.clock.now(), (relay.node.community,)
+        with_seller = (*peers, orchard.node.community)
+        later_ms = now_ms + WEEKS_MS
+        assert await ferry.node.write(lambda job: load_parts(job, with_seller, later_ms)) == ()
         for _ in range(RELAY_PUTS_MAX - 1):
             now_ms += WEEKS_MS
             [batch] = await ferry.node.write(lambda job, now_ms=now_ms: load_parts(job, peers, now_ms))
