@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from node.core import Node
 from node.peering import NodePeering
 from node.relay_shelf import DAY_MS, RelayRule, listing, may_put, put, register, take
@@ -198,7 +200,9 @@ async def test_a_list_of_many_comes_in_pages_without_a_gap(open_node: OpenNode) 
         assert not rest.has_more
 
 
-async def test_a_stranger_s_words_are_looked_at_and_change_nothing(open_node: OpenNode) -> None:
+async def test_a_stranger_s_words_are_looked_at_and_change_nothing(
+    open_node: OpenNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Registering, taking, listing: refused or empty, nothing is written, and nobody is told of it."""
     async with open_node("relay") as node:
         relay, peering = Shelf(node), NodePeering(node)
@@ -206,7 +210,7 @@ async def test_a_stranger_s_words_are_looked_at_and_change_nothing(open_node: Op
         await relay.register(SHOP, BUYER)
         assert await relay.put(BUYER, part(1)) == 1
         written: list[object] = []
-        node.writer.run = written.append  # type: ignore[assignment,method-assign]  # a write would show here
+        monkeypatch.setattr(node.writer, "run", written.append)
         assert await peering.answer(STRANGER, RelayRegister(1, (BUYER,))) == Refused(
             1, "relay_not_admitted", ""
         )

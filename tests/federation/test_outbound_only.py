@@ -28,7 +28,7 @@ from protocol.exchange.frames import (
 from protocol.exchange.relay import NotePut, PartsChanged
 from protocol.identity.keys import from_base32
 from protocol.limits import RELAY_PUTS_MAX
-from storage.relay_shelf import all_recipients, shelf
+from storage.relay_shelf import all_recipients, listed_after, shelf
 from storage.sent_parts import parts_of_order, save_part
 from tests.federation.whole_nodes import (
     DIALS_OUT_ONLY,
@@ -65,8 +65,17 @@ async def is_delivered(buyer: WholeNode, placed: PlacedOrder) -> None:
     await buyer.until(holds)
 
 
-async def forget_receipts(buyer: WholeNode, placed: PlacedOrder) -> None:
-    """As if the receipts had been lost on their way: the parts are to be put once more."""
+async def forget_receipts(buyer: WholeNode, placed: PlacedOrder, relay: WholeNode) -> None:
+    """As if the receipts were lost here and at the relay alike: the parts are to be put once more."""
+    relay.node.federation_service.tell_shelf_changed(buyer.node.community)
+
+    async def are_gone() -> bool:
+        listed = await relay.node.read(
+            lambda read: listed_after(read.connection, buyer.node.community, 0, limit=1)
+        )
+        return not listed
+
+    await buyer.until(are_gone)
 
     def job(transaction: Transaction) -> None:
         for part in parts_of_order(transaction.connection, from_base32(placed.order_id, 16)):
@@ -90,7 +99,7 @@ async def test_a_whole_order_goes_through_a_relay(tmp_path: Path) -> None:
         placed = await order_cider(ferry, orchard, await meet(orchard, ferry, relay))
         await is_delivered(ferry, placed)
         assert (await orchard.order(placed)).opened == "yes"
-        await forget_receipts(ferry, placed)
+        await forget_receipts(ferry, placed, relay)
         assert (await ferry.order(placed)).delivery == "waiting"
         ferry.node.federation_service._links.driver.tell(PartsChanged())
         await is_delivered(ferry, placed)
