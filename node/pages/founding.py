@@ -31,6 +31,7 @@ from node.operations.metrics import Metrics
 from node.pages.answering import Answer, GoTo, Page, make_response, static_answer
 from node.pages.formats import locale_of
 from node.pages.forms import Form, FormRefused, first_field, read_form
+from node.pages.recovering import RecoveryRun, posted
 from node.pages.rendering import Rendering
 from node.pages.visit import LANGUAGE_COOKIE, LANGUAGE_SECONDS, language_of_request
 from node.vault import found_community, has_vault
@@ -46,6 +47,7 @@ FOUNDER_COOKIE = "wildgrass_founder"
 FOUNDER_SECONDS = 86_400
 COMMON_CURRENCIES = ("CNY", "EUR", "USD", "GBP", "JPY", "HKD", "TWD", "INR", "BRL", "ZAR")
 
+LOOK_SECONDS = 10.0  # a page that shows a recovery comes back every two seconds
 _TOKEN_BYTES = 32
 
 
@@ -90,6 +92,7 @@ async def founding_pages(
             end.cancel()
         yield pages.founder if pages.founded.is_set() else None
     finally:
+        await pages.recovery.stop()
         await pages.server.stop()
 
 
@@ -117,6 +120,8 @@ class FoundingPages:
         self._settings = settings
         self._rendering = Rendering()
         self._one_at_a_time = asyncio.Lock()
+        self._is_back = asyncio.Event()
+        self.recovery = RecoveryRun(settings, self._came_back)
         self.server = HttpServer(self._app(), listening.socket.dup())
 
     def _app(self) -> web.Application:
@@ -139,6 +144,8 @@ class FoundingPages:
         add("GET", "/welcome/{token}/language/{language}", self._handler(self._choose_language))
         add("GET", "/welcome/{token}/community", self._handler(self._show_community))
         add("POST", "/welcome/{token}/community", self._handler(self._found))
+        add("GET", "/welcome/{token}/recovery", self._handler(self._show_recovery))
+        add("POST", "/welcome/{token}/recovery", self._handler(self._recover))
         add("*", "/{anywhere:.*}", self._stranger)
         return app
 
@@ -169,19 +176,41 @@ class FoundingPages:
     async def _show_community(self, request: web.Request) -> Page:
         return self._community_page(request, Form({}, {}), {})
 
+    async def _show_recovery(self, request: web.Request) -> Page | GoTo:
+        """Show how far it is; when the community is back, the browser that asks goes on to the node itself."""
+        if not self._is_back.is_set():
+            return self.recovery.page(Form({}, {}), {}, self._language(request))
+        await self._open_node()
+        return GoTo("/welcome", ((FOUNDER_COOKIE, self.founder.browser_mark, FOUNDER_SECONDS),))
+
+    async def _recover(self, request: web.Request) -> Page:
+        """Bring a community back instead of founding one."""
+        _check_origin(request)
+        return posted(self.recovery, await read_form(request), self._language(request))
+
+    async def _came_back(self) -> None:
+        """The community is in the folder: start the node at the browser's next look, or without one after a while."""
+        self._is_back.set()
+        await asyncio.sleep(LOOK_SECONDS)
+        await self._open_node()
+
+    async def _open_node(self) -> None:
+        """From here on the next connection is the node's."""
+        if not self.founded.is_set():
+            await self.server.close_door()
+            self.founded.set()
+
     async def _found(self, request: web.Request) -> Page | GoTo:
         """Found, and send the browser on to the node itself; a second click finds it done."""
-        origin = request.headers.get(hdrs.ORIGIN)
-        if origin not in (None, "null") and urlsplit(origin).netloc != request.host:
-            raise NodeError("form_foreign")
+        _check_origin(request)
         form = await read_form(request)
+        if self.recovery.is_running:
+            raise NodeError("recovering")
         try:
             async with self._one_at_a_time:
                 if not has_vault(self._settings.folder):
                     await self._found_community(form, self._language(request))
-                    # before the answer: the browser's next connection has to be the node's
-                    await self.server.close_door()
-                    self.founded.set()
+                    await self._open_node()  # before the answer
         except FormRefused as refused:
             return self._community_page(request, form, refused.faults)
         return GoTo("/welcome", ((FOUNDER_COOKIE, self.founder.browser_mark, FOUNDER_SECONDS),))
@@ -257,6 +286,12 @@ class FoundingPages:
 def named_currencies(codes: tuple[str, ...], language: str) -> list[tuple[str, str]]:
     """Return currencies with their names in a language."""
     return [(code, f"{code} · {get_currency_name(code, locale=locale_of(language))}") for code in codes]
+
+
+def _check_origin(request: web.Request) -> None:
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin not in (None, "null") and urlsplit(origin).netloc != request.host:
+        raise NodeError("form_foreign")
 
 
 def _is_equal(given: str, known: str) -> bool:

@@ -100,6 +100,8 @@ def welcome_pages(founder: Founder | None) -> tuple[PageRoute, ...]:
         PageRoute(method="POST", path=link, show=redeem_link),
         PageRoute(method="GET", path=link + "/community", show=found_twice),
         PageRoute(method="POST", path=link + "/community", show=found_twice, is_secret_address=True),
+        PageRoute(method="GET", path=link + "/recovery", show=found_twice),
+        PageRoute(method="POST", path=link + "/recovery", show=found_twice, is_secret_address=True),
         PageRoute(method="POST", path="/welcome/ready", show=finish, needs="steward"),
         *_STEP_PAGES,
     )
