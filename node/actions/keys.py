@@ -177,6 +177,8 @@ async def rotate_keys(node: Node, request: RotationDraft) -> RotatedAnswer:
     chain = await node.read(lambda read: _chain(read, node.community))
 
     def succeed(signer: Signer, lanes: Mapping[str, SealedLane]) -> tuple[bytes, Signer]:
+        if signer.epoch != chain.epoch:
+            raise NodeError("note_other")  # somebody else has opened the next epoch meanwhile
         made = make_note(chain, entropy, lanes=lanes, now_ms=node.clock.now())
         return made.note, _keep_key(node, signer, made, entropy)
 
@@ -198,6 +200,8 @@ async def prepare_note(node: Node, request: PreparationDraft) -> PreparedNote:
     made: list[MadeNote] = []
 
     def prepare(signer: Signer, lanes: Mapping[str, SealedLane]) -> tuple[bytes, Signer]:
+        if signer.epoch != chain.epoch:
+            raise NodeError("note_other")
         now_ms = node.clock.now()
         note = make_note(chain, entropy, lanes=lanes, now_ms=now_ms, recovery=recovery)
         _keep_key(node, signer, note, entropy)
@@ -230,7 +234,7 @@ async def combine_note(node: Node, request: SignedNote) -> RotatedAnswer:
     stated = parse_successor(parse_note(raw).text)
 
     def succeed(signer: Signer, lanes: Mapping[str, SealedLane]) -> tuple[bytes, Signer]:
-        if dict(stated.lanes) != dict(lanes):
+        if (stated.epoch, dict(stated.lanes)) != (signer.epoch, dict(lanes)):
             raise NodeError("note_other")
         keys = read_live_keys(node.vault.folder, signer.epoch + 1)
         return raw, replace(signer, epoch=signer.epoch + 1, log_key=SigningKey(keys.log))

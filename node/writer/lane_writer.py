@@ -12,7 +12,7 @@ that a large backfill does not hold up a shop.
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -27,7 +27,9 @@ from node.writer.stored_entries import StoredEntries
 from node.writer.transaction import Transaction
 from protocol.errors import ProtocolError
 from protocol.fold import Fold
+from protocol.identity.successor import SealedLane, parse_successor
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE
+from protocol.log.note import parse_note
 from storage.engine import Store
 from storage.errors import StorageError
 from storage.guard import Guard, Mark, SigningMarks, behind
@@ -313,8 +315,10 @@ class LaneWriter:
             self._sign()
         if self._refusal is not None or self._own.unsigned():
             raise self._refusal or NodeError("writing_paused", "the newest records could not be signed")
+        lanes = self._own.sealed()
         try:
-            note, signer = end.succeed(self._signer, self._own.sealed())
+            note, signer = end.succeed(self._signer, lanes)
+            _check_closes(note, self._signer.epoch, lanes)
         except NodeError:
             self._refusal = held_back if end.is_prepared else self._refusal
             raise
@@ -437,3 +441,10 @@ class LaneWriter:
         )  # what was cosigned of others is behind by itself (node/witnessing.py)
         if ahead:
             self._refusal = NodeError("store_restored", f"{ahead[0].lane}, size {ahead[0].size}")
+
+
+def _check_closes(note: bytes, epoch: int, lanes: Mapping[str, SealedLane]) -> None:
+    """Refuse a note that was made for another epoch, which has ended meanwhile, or over other lanes."""
+    stated = parse_successor(parse_note(note).text)
+    if (stated.epoch, dict(stated.lanes)) != (epoch, dict(lanes)):
+        raise NodeError("note_other")

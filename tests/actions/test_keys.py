@@ -1,5 +1,6 @@
 """A new log key by the words, a quorum of sheets by a prepared note: nothing by a thief, nothing half done."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -105,6 +106,20 @@ async def test_the_words_open_the_next_epoch_and_orders_on_their_way_go_on(house
         assert (await rotate_keys(node, RotationDraft(words=house.words))).epoch == 2
         assert await publish(node, "after") == 2
         assert (await show_keys(node, KeysQuery())).epoch == 2
+
+
+async def test_two_stewards_at_once_open_one_epoch(house: House) -> None:
+    """Both click: one note closes the epoch, the other is told that it came too late, and all goes on."""
+    async with house.open() as node:
+        await publish(node, "before")
+        draft = RotationDraft(words=house.words)
+        done = await asyncio.gather(
+            rotate_keys(node, draft), rotate_keys(node, draft), return_exceptions=True
+        )
+        assert sorted(type(each).__name__ for each in done) == ["NodeError", "RotatedAnswer"]
+        assert await publish(node, "after") == 1
+    async with house.open() as node:
+        assert await publish(node, "after the restart") == 1
 
 
 async def test_a_thief_with_the_box_cannot_rotate(house: House) -> None:
