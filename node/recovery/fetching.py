@@ -63,14 +63,18 @@ async def fetch_lanes(node: Node, federation: Federation, peers: Sequence[bytes]
     `recovery_stuck` where nothing moves on for two minutes.
     """
     loop = asyncio.get_running_loop()
-    newest, moved_at = (-1, -1), loop.time()
+    newest, moved_at, was_here = (-1, -1), loop.time(), False
     while True:
         wanted = await _wanted(node, federation, peers)
         total = sum(wanted.values())
         here = await node.read(partial(_held, community=node.community, wanted=wanted))
         tell(Progress(stage="lanes", done=here.stored, total=total))
-        if wanted and here.adopted >= total and node.writer.backlog.seconds_to_step is None:
+        is_here = bool(wanted) and here.adopted >= total and node.writer.backlog.is_folded
+        if (
+            is_here and was_here
+        ):  # twice, because what was stored this moment may not be known as unfolded yet
             return total
+        was_here = is_here
         if (here.stored, here.folded) != newest:
             newest, moved_at = (here.stored, here.folded), loop.time()
         if loop.time() - moved_at > STUCK_SECONDS:

@@ -72,6 +72,11 @@ class Backlog:
             return None
         return max(0.0, min(self._quiet_at, self._index_by) - time.monotonic())
 
+    @property
+    def is_folded(self) -> bool:
+        """Whether everything that can be folded is; listings may still want indexing."""
+        return not (self._ready or self._succeeded)
+
     def load(self) -> None:
         """Take in the successor notes that are here, and find what is stored beyond the fold."""
         with self._store.read() as connection:
