@@ -359,6 +359,7 @@ class LaneWriter:
         self._refusal = None
         self._check_guard()
         self._check_epoch()
+        self._open_epoch()
         if self._own.unsigned():
             self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
 
