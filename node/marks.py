@@ -13,7 +13,7 @@ Mark = Literal["CONTESTED", "FORKED", "RETIRED-KEY-MISUSED"]
 
 
 def marks_of(read: Reading, community: bytes) -> list[Mark]:
-    """Return the marks of a community, sorted: a fork of the open epoch, and notes that contradict each other."""
+    """Return the marks of a community, sorted: forks of the open epoch and of closed ones, and contested notes."""
     kept = list(ask(read.connection, _KEPT, (community,)))
     if not kept:
         return []  # nearly always, and this is asked for every card of a page
@@ -23,6 +23,8 @@ def marks_of(read: Reading, community: bytes) -> list[Mark]:
         marks.append("CONTESTED")
     if chain is not None and any(kind == FORK and epoch >= chain.epoch for kind, epoch in kept):
         marks.append("FORKED")
+    if chain is not None and any(kind == FORK and epoch < chain.epoch for kind, epoch in kept):
+        marks.append("RETIRED-KEY-MISUSED")
     return marks
 
 
