@@ -76,11 +76,6 @@ class RelayRule:
     bytes_max: int = 16_777_216
     days: int = 14
 
-    @property
-    def terms(self) -> RelayTerms:
-        """As they are told to a recipient."""
-        return RelayTerms(0, self.objects_max, self.bytes_max, self.days)
-
 
 def relay_rule(settings: Settings) -> RelayRule:
     """Return what the settings say."""

@@ -290,11 +290,12 @@ class Relays:
 
     def _register_answered(self, event: PeerAnswered, relay: _Relay) -> list[Any]:
         relay.state = RelayState.CURRENT
-        terms = event.answer if isinstance(event.answer, RelayTerms) else None
-        if terms is None:
-            relay.registered_ms = None  # asked again with the next poll
-        code = event.answer.code if isinstance(event.answer, Refused) else event.code
-        return [NoteTerms(event.peer, terms, code), *self._list(event.peer)]
+        if isinstance(event.answer, RelayTerms):
+            return [NoteTerms(event.peer, event.answer), *self._list(event.peer)]
+        relay.registered_ms = None  # asked again with the next poll
+        if isinstance(event.answer, Refused):
+            return [NoteTerms(event.peer, None, event.answer.code), *self._list(event.peer)]
+        return []  # no answer is no refusal
 
     def _list_answered(self, event: PeerAnswered, relay: _Relay) -> list[Any]:
         relay.state, listed = RelayState.CURRENT, event.answer

@@ -177,6 +177,9 @@ def test_a_refused_registration_is_told_and_what_waits_is_asked_for_all_the_same
     assert side.wants(NoteTerms) == [NoteTerms(R, None, "relay_not_admitted")]
     assert len(side.requests(RelayList)) == 1
     assert len(side.pass_ms(RELAY_POLL_MS).requests(RelayRegister)) == 1
+    side = Side().open(R).load(own=[R]).pass_ms(REQUEST_MS)
+    assert side.wants(NoteTerms) == []
+    assert len(side.pass_ms(RELAY_POLL_MS).requests(RelayRegister)) == 2
 
 
 def test_a_registration_is_renewed_daily_and_when_the_senders_change() -> None:
