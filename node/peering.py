@@ -75,7 +75,10 @@ from protocol.exchange.frames import (
 from protocol.exchange.heads import read_offer
 from protocol.exchange.holding import HeldLane, ReportFork, SignedHead, StoreStep
 from protocol.exchange.listing import Place, SumUpHeads, sum_up
-from protocol.exchange.relay import RelayEvent, RelayWork
+from protocol.exchange.relay_events import (
+    RelayEvent,
+    RelayWork,
+)
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.exchange.statements import StatementJudged, StatementsLoaded, digest_of

@@ -12,7 +12,7 @@ from node.writer.transaction import Transaction
 from protocol.errors import ProtocolError
 from protocol.exchange.delivery import Kept, NotKept, Part, ReceiptShown, TimePassed, moved, next_relay
 from protocol.exchange.frames import Receipt, SealedObject, WrappedKey
-from protocol.exchange.relay import (
+from protocol.exchange.relay_events import (
     Batch,
     ListNoted,
     LoadParts,

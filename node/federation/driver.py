@@ -41,13 +41,13 @@ from protocol.exchange.invites import Invites
 from protocol.exchange.listing import SumUpHeads
 from protocol.exchange.pairing import Pairing
 from protocol.exchange.places import KeepPlace
-from protocol.exchange.relay import (
+from protocol.exchange.relay import Relays
+from protocol.exchange.relay_events import (
     LoadParts,
     LoadRelays,
     NoteListed,
     NotePut,
     NoteTerms,
-    Relays,
     RelayWork,
     WorkFailed,
 )

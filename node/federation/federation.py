@@ -43,7 +43,11 @@ from protocol.exchange.discovery_events import (
 from protocol.exchange.follow_rules import RulesChanged
 from protocol.exchange.frames import Grant
 from protocol.exchange.pairing import Pair
-from protocol.exchange.relay import PartsChanged, RelaysChanged, ShelfChanged
+from protocol.exchange.relay_events import (
+    PartsChanged,
+    RelaysChanged,
+    ShelfChanged,
+)
 from protocol.exchange.replication_events import WishesChanged
 from protocol.exchange.session import Binding, OwnSide, PeerIdentity, bind_direct, bind_proxied
 from protocol.exchange.trust_events import (

@@ -14,7 +14,10 @@ from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, CosignGet, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, SignedHead, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
-from protocol.exchange.relay import RelayEvent, RelayWork
+from protocol.exchange.relay_events import (
+    RelayEvent,
+    RelayWork,
+)
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.exchange.statements import StatementJudged, StatementsLoaded

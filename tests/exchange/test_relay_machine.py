@@ -21,8 +21,8 @@ from protocol.exchange.frames import (
     SealedObject,
 )
 from protocol.exchange.holding import Blame
-from protocol.exchange.relay import (
-    RENEW_MS,
+from protocol.exchange.relay import RENEW_MS, Relays, RelayState
+from protocol.exchange.relay_events import (
     Batch,
     ListNoted,
     LoadParts,
@@ -32,9 +32,7 @@ from protocol.exchange.relay import (
     NoteTerms,
     PartsChanged,
     PartsLoaded,
-    Relays,
     RelaysLoaded,
-    RelayState,
     ShelfChanged,
     WorkFailed,
 )

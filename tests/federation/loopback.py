@@ -31,7 +31,7 @@ from protocol.exchange.frames import (
 )
 from protocol.exchange.holding import HeldLane, SignedHead, StoreStep
 from protocol.exchange.listing import Place, SumUpHeads
-from protocol.exchange.relay import (
+from protocol.exchange.relay_events import (
     LoadParts,
     LoadRelays,
     PartsLoaded,

@@ -25,7 +25,10 @@ from protocol.exchange.frames import (
     Request,
     Sealed,
 )
-from protocol.exchange.relay import NotePut, PartsChanged
+from protocol.exchange.relay_events import (
+    NotePut,
+    PartsChanged,
+)
 from protocol.identity.keys import from_base32
 from protocol.limits import RELAY_PUTS_MAX
 from storage.relay_shelf import all_recipients, listed_after, shelf
