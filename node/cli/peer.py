@@ -83,7 +83,10 @@ def list_peers(session: Session) -> None:
         for known in answer["peers"]
     ]
     session.show(
-        answer, *table([_("Name"), _("Trust"), _("Session"), _("Vouched"), _("Found"), _("Community")], rows)
+        answer,
+        *table(
+            [_("Name"), _("Trust"), _("Session"), _("Vouched"), _("How it was found"), _("Community")], rows
+        ),
     )
 
 
@@ -97,8 +100,11 @@ def show(session: Session, community: str) -> None:
         (_("Name"), in_words(known["name"]) if known.get("name") else ""),
         (_("Trust"), TRUSTS.get(known["trust"], known["trust"])),
         (_("Vouched"), _vouching(we=known["is_vouched"], they=known["vouches_for_us"])),
-        (_("Found"), f"{FOUND.get(sight.get('found', ''), '')} {_name_or_id(sight, 'told_by')}".strip()),
-        (_("Since"), moment(sight["found_ms"]) if sight.get("found_ms") else ""),
+        (
+            _("How it was found"),
+            f"{FOUND.get(sight.get('found', ''), '')} {_name_or_id(sight, 'told_by')}".strip(),
+        ),
+        (_("Known since"), moment(sight["found_ms"]) if sight.get("found_ms") else ""),
         (_("Reached"), REACHES.get(sight.get("reach", ""), "")),
         (_("Region"), sight.get("region", "")),
         (_("Sectors"), ", ".join(sight.get("sectors", []))),

@@ -57,12 +57,10 @@ def list_invites(session: Session) -> None:
         ]
         for each in answer["accepted"]
     ]
-    session.show(
-        answer,
-        *table([_("For whom"), _("State"), _("Until"), _("Invite")], ours),
-        "",
-        *table([_("Accepted from"), _("State"), _("Until"), _("Community")], theirs),
-    )
+    lines = table([_("For whom"), _("State"), _("Until"), _("Invite")], ours)
+    if theirs:
+        lines += ["", *table([_("Accepted from"), _("State"), _("Until"), _("Community")], theirs)]
+    session.show(answer, *lines)
 
 
 @command("revoke", help=_("Let an invite hold no more."))

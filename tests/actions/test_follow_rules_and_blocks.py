@@ -87,22 +87,19 @@ async def test_a_rule_follows_whom_it_names_and_keeps_what_it_says(tmp_path: Pat
         ]
 
 
-@pytest.mark.parametrize(
-    "draft",
-    [
-        RuleDraft(effect="follow"),
-        RuleDraft(effect="keep"),
-        RuleDraft(effect="keep", sector="food", region="CN"),
-        RuleDraft(effect="follow", sector="magic"),
-        RuleDraft(effect="follow", region="China"),
-    ],
-)
-async def test_a_rule_that_says_nothing_is_refused(tmp_path: Path, draft: RuleDraft) -> None:
+async def test_a_rule_that_says_nothing_is_refused(tmp_path: Path) -> None:
     """With a code, and nothing is kept."""
     async with opened_community(tmp_path / "a", "Orchard") as orchard:
-        with pytest.raises(NodeError) as refusal:
-            await add_follow_rule(orchard.node, draft)
-        assert refusal.value.code in ("request_field_refused", "sector_unknown")
+        for draft, code in (
+            (RuleDraft(effect="follow"), "request_field_refused"),
+            (RuleDraft(effect="keep"), "request_field_refused"),
+            (RuleDraft(effect="keep", sector="food", region="CN"), "request_field_refused"),
+            (RuleDraft(effect="follow", sector="magic"), "sector_unknown"),
+            (RuleDraft(effect="follow", region="China"), "request_field_refused"),
+        ):
+            with pytest.raises(NodeError) as refusal:
+                await add_follow_rule(orchard.node, draft)
+            assert refusal.value.code == code
         assert (await list_follow_rules(orchard.node, RulesQuery())).rules == []
 
 
