@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from node.errors import NodeError
 from node.writer.backlog import Backlog
 from node.writer.clock import ClockGuard
-from node.writer.inbox import Asked, AskedJob, EpochEnd, Inbox, Job, answer
+from node.writer.inbox import INBOX_JOBS_MAX, Asked, AskedJob, EpochEnd, Inbox, Job, answer
 from node.writer.own_lanes import OwnLanes, Signer
 from node.writer.stored_entries import StoredEntries
 from node.writer.transaction import Transaction
@@ -278,7 +278,7 @@ class LaneWriter:
             return self._run_job(job, transaction)
         savepoint = transaction.connection.begin_nested()
         answered = self._run_job(job, transaction)
-        if answered[1] is self._refusal:
+        if answered[1] is self._refusal and len(self._held) < INBOX_JOBS_MAX:
             savepoint.rollback()
             self._held.append((job, future))
             return None

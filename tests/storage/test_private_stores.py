@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.accounts import Auditor, admit_auditor, all_auditors, auditor_of, revoke_auditor
+from storage.acknowledgements import acknowledging_peers, note_acknowledgement
 from storage.blobs import Blob, blob, missing_blobs, put_blob, remove_blob
 from storage.drafts import Draft, add_draft, all_drafts, remove_draft
 from storage.engine import DATABASE_FILE, Store, open_store
@@ -167,6 +168,20 @@ def test_an_auditor_reads_what_was_granted_until_it_ends(store: Store) -> None:
         assert revoked is not None
         assert not revoked.may_read("trade", 600)
         assert [auditor.revoked_ms for auditor in all_auditors(connection)] == [500, 500]
+
+
+def test_who_acknowledged_a_head_is_kept_once_and_not_asked_while_blocked(store: Store) -> None:
+    """A blocked community could never answer, and would keep this node from signing for ever."""
+    first, second = b"\x01" * 32, b"\x02" * 32
+    with store.write() as connection:
+        for peer in (first, second, first):
+            note_acknowledgement(connection, peer, 5)
+        assert acknowledging_peers(connection) == {first, second}
+        save_peer(connection, Peer(second, "", (), "blocked"))
+        assert acknowledging_peers(connection) == {first}
+        note_acknowledgement(connection, second, 6)
+        save_peer(connection, Peer(second, "", (), "found"))
+        assert acknowledging_peers(connection) == {first, second}
 
 
 def test_settings_notes_and_drafts_are_kept(store: Store) -> None:
