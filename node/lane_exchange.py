@@ -120,7 +120,7 @@ def take_run(transaction: Transaction, run: Sequence[StoreStep]) -> LaneStored |
     """Take a run of steps of one lane; raises `StorageError` where it does not fit, then nothing was taken."""
     step, connection = run[0], transaction.connection
     origin = step.origin
-    if origin.community == transaction.community:
+    if origin.community == transaction.community and not isinstance(step, KeepCosignatures):
         transaction.note_own_fetched()
     store = LaneStore(connection)
     key = store.open_lane(origin.community, origin.lane, origin.epoch)

@@ -18,11 +18,12 @@ from node.errors import NodeError
 from node.marks import Mark, marks_of
 from node.writer.transaction import Transaction
 from protocol.exchange.discovery_events import Known
+from protocol.exchange.standing import Gap, PeerStanding
 from protocol.fields import Title
 from protocol.identity.keys import to_base32
 from protocol.lanes.charter.peers import PeerDismissed, PeerVouched
 from protocol.lanes.kind import CHARTER
-from protocol.limits import INDEX_LANES_MAX
+from protocol.limits import INDEX_LANES_MAX, POLL_MS
 from storage.heads import HeadStore
 from storage.peers import Peer, all_peers, peer_of, save_peer
 from storage.views.reading import StateReader
@@ -58,7 +59,10 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     """One community: its name where it has proven itself here, and how we stand with it.
 
     Of its lanes, `records` are stored under signed heads here, and `unfolded` of them have no effect yet;
-    `newest_ms` is the time of the newest one that has. `marks` say what is proven against it.
+    `newest_ms` is the time of the newest one that has. While it is connected, `unseen` records of ours it has
+    not shown to hold since `unseen_since_ms`, and `lacking` of its own we do not hold since `lacking_since_ms`.
+    `is_behind`: that it has not shown them is older than it takes to ask every peer.
+    `marks` say what is proven against it.
     """
 
     community: str
@@ -74,6 +78,11 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     newest_ms: int | None = None
     marks: list[Mark] = []
     sight: SightAnswer | None = None
+    unseen: int = 0
+    unseen_since_ms: int | None = None
+    is_behind: bool = False
+    lacking: int = 0
+    lacking_since_ms: int | None = None
 
 
 class NeighbourAnswer(Answer, frozen=True, kw_only=True):
@@ -133,7 +142,7 @@ async def dismiss_peer(node: Node, request: PeerName) -> Said:
 async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
     """List all communities that we know."""
     federation = node.federation_service
-    connected = federation.connected()
+    connected, behind = federation.connected(), _behind(node)
     sightings = {sighting.known.community: sighting for sighting in federation.sightings()}
     neighbours = [
         NeighbourAnswer(community=to_base32(found.community), address=str(Listen(found.host, found.port)))
@@ -151,7 +160,7 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
             if each.known.genesis and each.known.community not in known
         ]
         shown = [*peers, *told[:HEARSAY_SHOWN_MAX]]
-        answers = [_answer(read, node.community, peer, connected, copies) for peer in shown]
+        answers = [_answer(read, node.community, peer, connected, copies, behind) for peer in shown]
         return PeersAnswer(
             peers=[
                 structs.replace(answer, sight=sight_of(read, sightings[peer.community], followed))
@@ -205,14 +214,22 @@ async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
 
     await node.write(job)
     await node.federation_service.trust_changed(community)
-    connected = node.federation_service.connected()
+    connected, behind = node.federation_service.connected(), _behind(node)
 
     def question(read: StateReader) -> PeerAnswer:
         peer = peer_of(read.connection, community)
         assert peer is not None, "peers are forgotten by no action"
-        return _answer(read, node.community, peer, connected, _copies(read))
+        return _answer(read, node.community, peer, connected, _copies(read), behind)
 
     return await node.look(question)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Who is behind just now, of the connected communities."""
+
+    standings: Mapping[bytes, PeerStanding]
+    now_ms: int
 
 
 @dataclass(slots=True)
@@ -256,7 +273,9 @@ def _answer(
     peer: Peer,
     connected: frozenset[bytes],
     copies: Mapping[bytes, _StoredCopy],
+    behind: Behind,
 ) -> PeerAnswer:
+    standing, now_ms = behind.standings.get(peer.community, PeerStanding()), behind.now_ms
     copy = copies.get(peer.community, _StoredCopy())
     ours, theirs = read.get("peer", (own, peer.community)), read.get("peer", (peer.community, own))
     return PeerAnswer(
@@ -272,4 +291,19 @@ def _answer(
         unfolded=copy.unfolded,
         newest_ms=copy.newest_ms,
         marks=marks_of(read, peer.community),
+        unseen=standing.unseen.records,
+        unseen_since_ms=_moment(standing.unseen, now_ms),
+        is_behind=(standing.unseen.age_ms or 0) > (len(behind.standings) + 1) * POLL_MS,
+        lacking=standing.lacking.records,
+        lacking_since_ms=_moment(standing.lacking, now_ms),
     )
+
+
+def _behind(node: Node) -> Behind:
+    federation = node.federation_service
+    standings = {community: federation.standing(community) for community in federation.connected()}
+    return Behind(standings, node.clock.now())
+
+
+def _moment(gap: Gap, now_ms: int) -> int | None:
+    return None if gap.age_ms is None else now_ms - gap.age_ms

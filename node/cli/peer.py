@@ -109,6 +109,7 @@ def show(session: Session, community: str) -> None:
         (_("Region"), sight.get("region", "")),
         (_("Sectors"), ", ".join(sight.get("sectors", []))),
         (_("Records stored here"), str(known.get("records", 0))),
+        (_("Behind"), _behind(known)),
         (_("Records it says it has"), str(sight.get("says_records", ""))),
         (
             _("Vouched for by"),
@@ -124,6 +125,18 @@ def show(session: Session, community: str) -> None:
 def _name_or_id(answer: dict[str, Any], field: str, name_field: str = "") -> str:
     name = answer.get(name_field or f"{field}_name")
     return in_words(name) if name else str(answer.get(field, ""))
+
+
+def _behind(known: dict[str, Any]) -> str:
+    """What it has not shown to hold of ours, and what we lack of its own, and since when."""
+    gaps = []
+    if known.get("unseen"):
+        since = moment(known["unseen_since_ms"])
+        gaps.append(_("{count} of ours not shown since {moment}").format(count=known["unseen"], moment=since))
+    if known.get("lacking"):
+        since = moment(known["lacking_since_ms"])
+        gaps.append(_("we lack {count} since {moment}").format(count=known["lacking"], moment=since))
+    return ", ".join(gaps)
 
 
 def _vouching(*, we: bool, they: bool) -> str:

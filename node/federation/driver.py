@@ -77,6 +77,7 @@ from protocol.exchange.resuming import (
     Started,
     StopSigning,
 )
+from protocol.exchange.standing import PeerStanding
 from protocol.exchange.statements import (
     JudgeStatement,
     LoadStatements,
@@ -162,6 +163,7 @@ class Driver:
     async def load(self) -> None:
         """Bring back what the machines knew before this start; nobody is connected yet."""
         self.tell(PlacesLoaded(await self._store.places()))
+        self.note_signed((CHARTER,))  # what was signed in a life before this one counts as well
 
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Begin to perform, and return the tasks, which run until they are cancelled."""
@@ -195,6 +197,11 @@ class Driver:
         now_ms = int(asyncio.get_running_loop().time() * 1000)
         for effect in self._exchange.handle(event, now_ms):
             self._perform(effect)
+
+    def standing(self, peer: bytes) -> PeerStanding:
+        """Return who is behind, an open peer or we."""
+        now_ms = int(asyncio.get_running_loop().time() * 1000)
+        return self._exchange.replication.standing.of(peer, now_ms)
 
     async def until_room(self) -> None:
         """Wait until no more waits to be stored than may."""

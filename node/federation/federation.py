@@ -50,6 +50,7 @@ from protocol.exchange.relay_events import (
 )
 from protocol.exchange.replication_events import WishesChanged
 from protocol.exchange.session import Binding, OwnSide, PeerIdentity, bind_direct, bind_proxied
+from protocol.exchange.standing import PeerStanding
 from protocol.exchange.trust_events import (
     InviteAccepted,
     InviteMade,
@@ -190,6 +191,10 @@ class Federation:
     def mdns_failure(self) -> str:
         """Why nobody can be found on the local network, or nothing."""
         return self._neighbourhood.failure if self._neighbourhood else ""
+
+    def standing(self, community: bytes) -> PeerStanding:
+        """Return who is behind, a connected community or we."""
+        return self._links.driver.standing(community)
 
     def connected(self) -> frozenset[bytes]:
         """Return the communities with which a session stands."""

@@ -75,6 +75,7 @@ from protocol.exchange.replication_events import (
     Woken,
 )
 from protocol.exchange.requests import Deadlines, Requests
+from protocol.exchange.standing import Standing
 from protocol.limits import (
     FETCHES_MAX,
     LANES_LOADING_MAX,
@@ -134,6 +135,7 @@ class Replication:
     def __init__(self, *, fetches_max: int = FETCHES_MAX) -> None:
         """Start without peers and lanes."""
         self._peers: dict[bytes, _Peer] = {}
+        self.standing = Standing()
         self._places = Places()
         self._keep_ms = 0
         self._adopting: Counter[Origin] = Counter()
@@ -180,6 +182,7 @@ class Replication:
             self._poll_ms = now_ms + POLL_MS
         self._peers[event.peer] = _Peer(Requests(event.requests_max, self._deadlines), now_ms)
         self._dissemination.open(event.peer)
+        self.standing.opened(event.peer, now_ms)
         return [*effects, *self._ask_heads(event.peer, now_ms)]
 
     def _peer_visited(self, event: PeerVisited, _now_ms: int) -> list[Effect]:
@@ -190,6 +193,7 @@ class Replication:
         if peer is None:
             return []
         self._dissemination.close(event.peer)
+        self.standing.closed(event.peer)
         if event.code != "session_finished":
             self._grow_restless(now_ms)
         if any(event.peer in follower.offering for follower in self._followers.values()):
@@ -258,7 +262,7 @@ class Replication:
     def _stated_came(self, peer: bytes, heads: Iterable[StatedHead], now_ms: int) -> list[Effect]:
         effects: list[Effect] = []
         for stated in heads:
-            offer, blames = self._read_offer(peer, stated)
+            offer, blames = self._read_offer(peer, stated, now_ms)
             effects += blames
             if offer is not None:
                 effects += self._follow(offer.origin, Offered(peer, offer), now_ms)
@@ -268,7 +272,7 @@ class Replication:
         """Take heads that were pushed without their entries; most wait a moment for their news."""
         effects: list[Effect] = []
         for stated in heads.heads:
-            offer, blames = self._read_offer(peer, stated)
+            offer, blames = self._read_offer(peer, stated, now_ms)
             effects += blames
             if offer is None:
                 continue
@@ -283,7 +287,7 @@ class Replication:
 
     def _news_came(self, peer: bytes, news: News, now_ms: int) -> list[Effect]:
         """Take news and note it to be passed on, or prune the link over which it came a second time."""
-        offer, effects = self._read_offer(peer, news.head)
+        offer, effects = self._read_offer(peer, news.head, now_ms)
         if offer is None:
             return effects
         origin, follower = offer.origin, self._followers.get(offer.origin)
@@ -305,11 +309,14 @@ class Replication:
             self._pushing.setdefault(event.offer.origin, set()).add(event.peer)
         return effects
 
-    def _read_offer(self, peer: bytes, stated: StatedHead) -> tuple[OfferedHead | None, list[Effect]]:
+    def _read_offer(
+        self, peer: bytes, stated: StatedHead, now_ms: int
+    ) -> tuple[OfferedHead | None, list[Effect]]:
         try:
             offer = read_offer(stated)
         except ProtocolError as error:
             return None, [Blame(peer, error.code, error.detail)]
+        self.standing.shown(peer, offer.origin, offer.checkpoint.size, now_ms)
         return offer, []
 
     # Lanes.
@@ -339,8 +346,11 @@ class Replication:
             for peer in self._pushing.pop(origin, set()).intersection(self._peers):
                 effects += self._dissemination.refuse_news(peer, origin, is_followed=False)
             self._dissemination.forget_lane(origin)
+            self.standing.let_go(origin)
         for held in event.held:
             self._pushing.pop(held.origin, None)
+            if not held.is_own:
+                self.standing.held(held.origin, held.adopted_size)
             effects += self._tell_lane(held.origin, Loaded(held), now_ms)
         return [*effects, LoadLanes(doubted)] if doubted else effects
 
@@ -367,10 +377,12 @@ class Replication:
     def _lane_advanced(self, event: LaneAdvanced, now_ms: int) -> list[Effect]:
         """Tell everybody who may see it and is not known to have it: news with its entries."""
         if event.is_own:
+            self.standing.own_advanced(event.origin, event.head.size, event.readers, now_ms)
             effects = self._tell_lane(event.origin, OwnAdvanced(event.head), now_ms)
             news = make_news(event.head.note, event.start, event.packed, event.count)
             return [*effects, *self._dissemination.advance(event, news)]
         self._adopting -= Counter((event.origin,))
+        self.standing.held(event.origin, event.head.size)
         effects = self._tell_lane(event.origin, Adopted(event.head.size), now_ms)
         passed_on = self._pass_on(event.origin, event.head.size)
         if passed_on is not None and passed_on.head != state_head(event.head.note):

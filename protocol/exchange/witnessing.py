@@ -106,7 +106,6 @@ class _Lane:
     sizes: dict[bytes, int] = field(default_factory=dict)
     round: _Round | None = None
     started_ms: int | None = None
-    wanted_size: int = 0
     retries: int = 0
     retry_ms: int | None = None
 
@@ -125,6 +124,7 @@ class Witnessing:
         self._keys: dict[bytes, VerifierKey] = {}
         self._open: set[bytes] = set()
         self._lanes: dict[Origin, _Lane] = {}
+        self._wanted: dict[Origin, int] = {}
 
     def handle(self, event: Any, now_ms: int) -> list[Any]:
         """Take one event and return what to do, in order."""
@@ -157,10 +157,8 @@ class Witnessing:
         return [LoadWitnesses()] if event.origin.lane == CHARTER else []
 
     def _round_wanted(self, event: RoundWanted, _now_ms: int) -> list[Any]:
-        lane = self._lanes.get(event.origin)
-        if lane is not None:
-            lane.wanted_size = max(lane.wanted_size, event.size)
-        return []
+        self._wanted[event.origin] = max(event.size, self._wanted.get(event.origin, 0))
+        return []  # the head that covers them may not be signed yet
 
     def _opened(self, event: PeerOpened, _now_ms: int) -> list[Any]:
         self._open.add(event.peer)
@@ -210,7 +208,7 @@ class Witnessing:
             if is_enough or not current.waiting or now_ms >= current.deadline_ms:
                 current.is_over = True
                 effects += self._spread(origin, lane, current)
-        if (current is None or current.is_over) and self._is_due(lane, now_ms):
+        if (current is None or current.is_over) and self._is_due(origin, lane, now_ms):
             effects += self._begin(origin, lane, now_ms)
         return effects
 
@@ -219,13 +217,13 @@ class Witnessing:
         able = self._open.intersection(self._keys)
         return able if lane.readers is None else able.intersection(lane.readers)
 
-    def _is_due(self, lane: _Lane, now_ms: int) -> bool:
-        return bool(self._asked(lane)) and now_ms >= self._due_ms(lane)
+    def _is_due(self, origin: Origin, lane: _Lane, now_ms: int) -> bool:
+        return bool(self._asked(lane)) and now_ms >= self._due_ms(origin, lane)
 
-    def _due_ms(self, lane: _Lane) -> int:
+    def _due_ms(self, origin: Origin, lane: _Lane) -> int:
         """When the next round of a lane is due, if a witness is there."""
         asked_size = lane.round.head.size if lane.round else 0
-        if lane.started_ms is None or asked_size < lane.wanted_size <= lane.head.size:
+        if lane.started_ms is None or asked_size < self._wanted.get(origin, 0) <= lane.head.size:
             return 0
         is_same = lane.round is not None and lane.round.head.size == lane.head.size
         is_lacking = is_same and lane.round is not None and not self._asked(lane) <= set(lane.round.lines)
@@ -301,7 +299,7 @@ class Witnessing:
             for lane in self._lanes.values()
             if lane.round is not None and not lane.round.is_over
         ]
-        times += [self._due_ms(lane) for lane in self._lanes.values() if self._asked(lane)]
+        times += [self._due_ms(origin, lane) for origin, lane in self._lanes.items() if self._asked(lane)]
         later = [time for time in times if time > now_ms]
         return [WakeAt(min(later))] if later else []
 
