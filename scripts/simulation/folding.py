@@ -7,6 +7,7 @@ views.cut, views.digest                      # equal cuts, equal digests
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -71,7 +72,8 @@ class Views:
         self.cut = 0
         self.void_count = 0
         self._stalled: dict[bytes, set[Lane]] = {}
-        self._sizes: dict[Lane, int] = {}
+        self._chains: dict[Lane, Any] = {}  # hash objects, whose type has no name
+        self._sums: dict[Lane, int] = {}
 
     def catch_up(
         self, lane: Lane, epoch: int, entries: Sequence[bytes], leaves: Sequence[bytes]
@@ -85,17 +87,20 @@ class Views:
         )
         self.void_count += sum(outcome.status == "void" for outcome in folded.outcomes)
         if folded.consumed:
-            self.note_folded(lane, leaves[start + folded.consumed - 1])
+            self.note_folded(lane, leaves[start : start + folded.consumed])
         if folded.stalled_on is not None:
             self._stalled.setdefault(lane.community, set()).add(lane)
         if lane.name == CHARTER and folded.consumed:
             return sorted(self._stalled.pop(lane.community, ()))
         return []
 
-    def note_folded(self, lane: Lane, newest: bytes) -> None:
-        """Follow the fold of one lane, whose newest folded leaf hash is told, with the digest of the cut."""
-        epoch, size = self.fold.folded_size(lane)
-        place = sha256(encode([lane.community, lane.name, epoch, size, newest])).digest()
-        new = int.from_bytes(place, "big")
-        self.cut = (self.cut - self._sizes.get(lane, 0) + new) % _MODULUS
-        self._sizes[lane] = new
+    def note_folded(self, lane: Lane, leaves: Sequence[bytes]) -> None:
+        """Follow the fold of one lane over these leaf hashes with the digest of the cut.
+
+        A cut is told by what was folded, not by sizes: two branches of a fork are two cuts.
+        """
+        chain = self._chains.setdefault(lane, sha256(encode([lane.community, lane.name])))
+        chain.update(b"".join(leaves))
+        new = int.from_bytes(chain.digest(), "big")
+        self.cut = (self.cut - self._sums.get(lane, 0) + new) % _MODULUS
+        self._sums[lane] = new

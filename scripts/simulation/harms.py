@@ -4,13 +4,24 @@ crash_soon(world, node, back_after_ms=5_000)
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from random import Random
 
 from msgspec.structs import replace
 
 from protocol.exchange.frames import Entries, Frame, Heads, News, Refused, StatedHead, Tiles
 from simulation.node import Lie, Node
+from simulation.store import GuardImage, StoreImage
 from simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """Copies of a node's disks; without `guard` that one is left as it is."""
+
+    store: StoreImage
+    guard: GuardImage | None
+
 
 FUSE_STEPS_MAX = 24
 
@@ -66,6 +77,46 @@ def make_liar(world: World, node: Node) -> None:
     node.is_honest = False
     world.oracle.liars.add(node.community.id)
     node.lie = _liar(world, node.random)
+
+
+def make_twin(world: World, node: Node, backup: StoreImage, neighbours: Sequence[Node]) -> Node:
+    """Give a community a second node that goes on from a copy of its disk: whoever runs both signs two histories."""
+    for one in (node, twin := world.add_node(node.community)):
+        one.is_honest, one.deaf_to = False, node.community.id
+    world.oracle.dishonest.add(node.community.id)
+    twin.follows, twin.visibility, twin.targets = node.follows, node.visibility, list(neighbours)
+    twin.disk.restore(backup)
+    twin.disk.image.instance = twin.random.randbytes(len(backup.instance))
+    twin.start()
+    world.counts["equivocators"] += 1
+    return twin
+
+
+def restore_backup(world: World, node: Node, backup: Backup) -> None:
+    """Put an old disk into a node that has been off for a while, and start it."""
+    node.restore(backup.store)
+    if backup.guard is not None:
+        node.guard.restore(backup.guard)
+        world.counts["guards restored too"] += 1
+    world.oracle.recovering.add(node.place)
+    world.oracle.restored(node, [other for other in world.nodes if other is not node])
+    node.start()
+
+
+def hide_from(node: Node, others: Collection[bytes]) -> None:
+    """Let a node show none of its own heads to some communities."""
+    own = node.community.id
+
+    def lie(peer: bytes, frame: Frame) -> Sequence[Frame]:
+        if peer not in others:
+            return (frame,)
+        if isinstance(frame, News):
+            return ()
+        if isinstance(frame, Heads):
+            return (replace(frame, heads=tuple(head for head in frame.heads if head.community != own)),)
+        return (frame,)
+
+    node.lie = lie
 
 
 def _liar(world: World, random: Random) -> Lie:

@@ -179,8 +179,9 @@ class Links:
     def received(self, link: Link, frame: Frame) -> None:
         """Hand on a frame; a link that another one has replaced is not listened to."""
         community = link.community
-        if community is not None and self._open.get(community) is link:
-            self._node.tell(FrameReceived(community, frame))
+        heard = self._node.hear(frame)
+        if heard is not None and community is not None and self._open.get(community) is link:
+            self._node.tell(FrameReceived(community, heard))
 
     def admit(self, link: Link, admit: Admit) -> None:
         """Take in a peer that has proven itself: of two sessions with one community, one goes on."""

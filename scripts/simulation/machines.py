@@ -21,9 +21,17 @@ from protocol.exchange.holding import (
 )
 from protocol.exchange.listing import SumUpHeads
 from protocol.exchange.places import KeepPlace
-from protocol.exchange.replication_events import Drop, HeadCompared, LoadLanes, Reply, Send, Serve, WakeAt
+from protocol.exchange.replication_events import Drop, LoadLanes, Reply, Send, Serve, WakeAt
+from protocol.exchange.resuming import (
+    AllowSigning,
+    LoadHeadsOf,
+    LoadOwnHeads,
+    NoteAcknowledged,
+    Resuming,
+    StopSigning,
+)
 from protocol.exchange.statements import JudgeStatement, LoadStatements, Statements
-from protocol.log.merkle import CompactRange, consistency_proof, subtree_root
+from simulation.proving import compare_head, judge_statement, report_fork
 
 if TYPE_CHECKING:
     from simulation.node import Node
@@ -33,7 +41,7 @@ Perform = Callable[["Node", Any], None]
 
 def make_exchange(node: "Node") -> Exchange:
     """Return the machines of one life of a node."""
-    return Exchange(Statements())
+    return Exchange(Resuming(), Statements())
 
 
 def is_idle(effect: Any) -> bool:
@@ -86,42 +94,45 @@ def _blame(node: "Node", effect: Blame) -> None:
 
 
 def _fork(node: "Node", effect: ReportFork) -> None:
-    node.oracle.accused(node, effect)
+    node.oracle.accused(node, effect.origin)
+    report_fork(node, effect)
 
 
 def _compare(node: "Node", effect: CompareHead) -> None:
-    node.later(1, lambda: _compared(node, effect))
-
-
-def _compared(node: "Node", effect: CompareHead) -> None:
-    """Hold a smaller head against all leaves that are on the disk, and report what contradicts the adopted one."""
-    lane, head = node.disk.image.lane(effect.origin), effect.head
-    smaller = CompactRange()
-    smaller.extend(lane.leaves[: head.size])
-    if lane.head is not None and smaller.root() != head.root:
-        leaves = lane.leaves[: lane.head.size]
-        proof = consistency_proof(
-            head.size, len(leaves), lambda level, at: subtree_root(leaves[at << level : (at + 1) << level])
-        )
-        node.oracle.accused(node, ReportFork(effect.origin, head, lane.head, smaller.root(), tuple(proof)))
-    node.tell(HeadCompared(effect.origin))
+    node.later(1, lambda: compare_head(node, effect))
 
 
 def _damage(node: "Node", effect: ReportDamage) -> None:
     node.oracle.fail(f"{node.name} finds its copy of {effect.origin.text} damaged")
 
 
-def _own_lane(node: "Node", effect: OwnLaneSeen) -> None:
+def _own_lane(node: "Node", _effect: OwnLaneSeen) -> None:
     node.count("own heads met that the store does not have")
-    node.writer.stop_signing("store_restored")
+
+
+def _load_own(node: "Node", _effect: LoadOwnHeads) -> None:
+    node.load_own_heads()
+
+
+def _load_of(node: "Node", effect: LoadHeadsOf) -> None:
+    node.load_heads_of(effect.peer)
+
+
+def _acknowledged(node: "Node", effect: NoteAcknowledged) -> None:
+    node.note_acknowledged(effect.peer)
+
+
+def _allow(node: "Node", _effect: AllowSigning) -> None:
+    node.writer.allow_signing()
+
+
+def _stop(node: "Node", effect: StopSigning) -> None:
+    node.count(f"signing stopped: {effect.code}")
+    node.writer.stop_signing(effect.code)
 
 
 def _load_statements(node: "Node", effect: LoadStatements) -> None:
     node.load_statements(effect.after)
-
-
-def _judge(node: "Node", effect: JudgeStatement) -> None:
-    node.judge_statement(effect)
 
 
 def _reply(node: "Node", effect: Reply) -> None:
@@ -135,7 +146,12 @@ PERFORMERS: Mapping[type, Perform] = {
     SumUpHeads: _sum_up,
     KeepPlace: _keep,
     LoadStatements: _load_statements,
-    JudgeStatement: _judge,
+    JudgeStatement: judge_statement,
+    LoadOwnHeads: _load_own,
+    LoadHeadsOf: _load_of,
+    NoteAcknowledged: _acknowledged,
+    AllowSigning: _allow,
+    StopSigning: _stop,
     RememberHead: _store,
     StoreEntries: _store,
     AdoptHead: _store,

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from protocol.exchange.frames import SUMMARY_KEY_BYTES, Frame, Request
+from msgspec.structs import replace
+
+from protocol.exchange.frames import SUMMARY_KEY_BYTES, Frame, Heads, News, Request, YourHeads
 from protocol.exchange.holding import StoreStep
 from protocol.exchange.listing import SumUpHeads, sum_up
 from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import LaneAdvanced, LanesLoaded, PlacesLoaded, Reply, Woken
-from protocol.exchange.statements import JudgeStatement, StatementsLoaded
+from protocol.exchange.resuming import Started
+from protocol.exchange.statements import StatementsLoaded
 from protocol.lanes.kind import CHARTER, Lane, Position
 from protocol.log.origin import Origin
 from simulation.agenda import START_MS, Agenda
@@ -24,8 +27,8 @@ from simulation.folding import Views
 from simulation.links import Link, Links
 from simulation.machines import PERFORMERS, is_idle, make_exchange
 from simulation.network import Connection, Network
-from simulation.serving import answer, notes_for, own_advance, readers_among_peers
-from simulation.store import GuardImage, StoreImage
+from simulation.serving import answer, heads_of, notes_for, own_advance, own_heads, readers_among_peers
+from simulation.store import GuardImage, StoreImage, note_acknowledged
 from simulation.writer import Job, Writer
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ class Node:
         self.life = 0
         self.fuse: int | None = None
         self.skew_ms = 0
+        self.deaf_to: bytes | None = None
         self.lie: Lie | None = None
         self.follows: dict[bytes, bytes] = {community.id: community.log.public}
         self.targets: list[Node] = []
@@ -120,6 +124,7 @@ class Node:
             record = self.community.genesis_record
             self.writer.put(Job(lambda writer: writer.found(record), lambda _: None))
         self.writer.wake()
+        self.tell(Started())
         for node in self.targets:
             self.links.aim(node.place, node.community.id)
         for hook in self.started:
@@ -185,7 +190,7 @@ class Node:
         self.disk.image.instance = self.random.randbytes(INSTANCE_BYTES)
         self._has_views = False
         self.touched.update(self.disk.image.lanes)
-        self.oracle.restored(self)
+        self.agenda.note("restore", self.place)
         self.count("restores")
 
     # The network.
@@ -209,6 +214,17 @@ class Node:
             if not is_idle(effect):
                 self.agenda.note_material()
             PERFORMERS[type(effect)](self, effect)
+
+    def hear(self, frame: Frame) -> Frame | None:
+        """Return what the machines are told of a frame: a cheat does not listen to what is known of itself."""
+        if self.deaf_to is None:
+            return frame
+        if isinstance(frame, Heads):
+            others = tuple(head for head in frame.heads if head.community != self.deaf_to)
+            return replace(frame, heads=others)
+        if isinstance(frame, News) and frame.head.community == self.deaf_to:
+            return None
+        return None if isinstance(frame, YourHeads) else frame
 
     def send(self, peer: bytes, frame: Frame) -> None:
         """Send a frame, or what a liar says in its place."""
@@ -243,13 +259,21 @@ class Node:
         """Have a step taken, and tell what came of it once it is synced."""
         self.writer.put(Job(lambda writer: writer.take_step(step), self._tell_taken))
 
+    def load_own_heads(self) -> None:
+        """Tell the machines what the store holds of the community itself."""
+        self.later(self.random.randint(*_READ_MS), lambda: self.tell(own_heads(self)))
+
+    def load_heads_of(self, peer: bytes) -> None:
+        """Tell the machines what the store holds of a peer's own lanes."""
+        self.later(self.random.randint(*_READ_MS), lambda: self.tell(heads_of(self, peer)))
+
+    def note_acknowledged(self, peer: bytes) -> None:
+        """Remember that a peer has shown a head of ours."""
+        self.writer.put(Job(lambda writer: writer.write(note_acknowledged(peer)), lambda _: None))
+
     def load_statements(self, after: int | None) -> None:
         """Look up statements, numbered in the order in which they were kept, and tell the machines."""
         self.later(self.random.randint(*_READ_MS), lambda: self._tell_statements(after))
-
-    def judge_statement(self, asked: JudgeStatement) -> None:
-        """Have a statement judged, and tell what became of it once that is synced."""
-        self.writer.put(Job(lambda writer: writer.judge_statement(asked.peer, asked.text), self.tell))
 
     def set_alarm(self, at_ms: int) -> None:
         """Come back at a time; it replaces the one before."""

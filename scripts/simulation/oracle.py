@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from protocol.amounts.entries import DUE
-from protocol.exchange.holding import Blame, ReportFork, SignedHead
+from protocol.exchange.holding import Blame, SignedHead
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored
 from protocol.lanes.kind import Key, Reference
 from protocol.lanes.ledger.postings import Posting
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # What may be said of an honest peer: that it, or the way to it, was slow, away or short of what it had.
 SETTLED_MS = 180_000  # until then nodes meet, vouch for each other and fetch what was said before
+PROOF_BYTES_MAX = 2_048
 HARMLESS_CODES = frozenset({"request_unanswered", "request_refused"})
 
 
@@ -39,6 +40,21 @@ class History:
     signed_ms: dict[int, int] = field(default_factory=dict)
     tree: CompactRange = field(default_factory=CompactRange)
 
+    def root_at(self, size: int) -> bytes:
+        """Return the root over its first `size` entries."""
+        if size not in self.roots:
+            older = CompactRange()
+            older.extend(self.leaves[:size])
+            self.roots[size] = older.root()
+        return self.roots[size]
+
+    def cut_to(self, size: int) -> None:
+        """Forget what stood beyond `size`: nobody has it any more."""
+        del self.leaves[size:]
+        self.roots = {known: root for known, root in self.roots.items() if known <= size}
+        self.tree = CompactRange()
+        self.tree.extend(self.leaves)
+
 
 class Oracle:
     """The judge of one run."""
@@ -50,12 +66,16 @@ class Oracle:
         self.dishonest: set[bytes] = set()
         self.liars: set[bytes] = set()
         self.acknowledged: dict[Origin, dict[int, bytes]] = defaultdict(dict)
-        self.accusations: set[tuple[int, Origin]] = set()
+        self.recovering: set[int] = set()
+        self.proven_ms: dict[Origin, dict[int, int]] = {}
+        self.spread_ms: list[int] = []
+        self.proof_bytes_max = 0
         self.delivery_ms: list[int] = []
         self.delivery_ms_max: int | None = None
         self._agenda = agenda
         self._counts = counts
         self._checked: dict[tuple[int, Origin], tuple[History, int]] = {}
+        self._branch_ms: dict[Origin, dict[int, int]] = {}
         self._shown_by: dict[tuple[int, Origin], int] = {}
         self._promised: dict[tuple[int, Origin], int] = {}
         self._head_shown: dict[tuple[int, Origin], int] = {}
@@ -109,12 +129,39 @@ class Oracle:
         if blame.code not in HARMLESS_CODES and blame.peer not in self.liars | self.dishonest:
             self.fail(f"{node.name} blames an honest peer for {blame.code} {blame.detail}")
 
-    def accused(self, node: "Node", report: ReportFork) -> None:
+    def accused(self, node: "Node", origin: Origin) -> None:
         """A fork is reported: there was one."""
         self._counts["forks reported"] += 1
-        self.accusations.add((node.place, report.origin))
-        if report.origin.community not in self.dishonest:
-            self.fail(f"{node.name} accuses {report.origin.text} of two histories without one")
+        if origin.community not in self.dishonest:
+            self.fail(f"{node.name} accuses {origin.text} of two histories without one")
+
+    def proven(self, node: "Node", origin: Origin, text: bytes) -> None:
+        """A node has kept the proof of a fork."""
+        self._counts["proofs kept"] += 1
+        self.proof_bytes_max = max(self.proof_bytes_max, len(text))
+        if origin.community not in self.dishonest or len(text) > PROOF_BYTES_MAX:
+            self.fail(f"{node.name} keeps a proof of {len(text)} bytes against {origin.text}")
+        self.proven_ms.setdefault(origin, {}).setdefault(node.place, self._agenda.now_ms)
+
+    def check_proofs(self, nodes: Sequence["Node"], seconds_max: float | None) -> None:
+        """Every fork whose two branches reached honest nodes is proven at all of them, in time."""
+        for origin, lines in self.histories.items():
+            seen = self._branch_ms.get(origin, {})
+            if len(lines) < 2 or (len(seen) < 2 and origin not in self.proven_ms):
+                continue
+            kept = self.proven_ms.get(origin, {})
+            missing = [node.name for node in nodes if node.place not in kept]
+            if missing:
+                self.fail(
+                    f"the fork of {origin.text} is not proven at {missing[0]} and {len(missing) - 1} others"
+                )
+                return
+            met_ms = sorted(seen.values())[1] if len(seen) > 1 else min(kept.values())
+            spread_ms = max(kept[node.place] for node in nodes) - min(met_ms, *kept.values())
+            self.spread_ms.append(spread_ms)
+            self._counts["equivocations proven"] += 1
+            if seconds_max is not None and spread_ms > seconds_max * 1000:
+                self.fail(f"the fork of {origin.text} took {spread_ms} ms to be proven everywhere")
 
     def power_cut(self, node: "Node") -> None:
         """Look at everything again: what is on the disks now is what counts."""
@@ -122,17 +169,24 @@ class Oracle:
             self._checked.pop((node.place, origin), None)
             self._check_kept(node, origin)
 
-    def restored(self, node: "Node") -> None:
-        """The disk is an older one: what was promised of the newer one cannot be kept any more."""
+    def restored(self, node: "Node", others: Sequence["Node"]) -> None:
+        """The disk is an older one: of the newer one counts what somebody else has of it.
+
+        What was signed and reached nobody is gone, and nobody can tell; it is counted and asked for no more.
+        """
         for promises in (self._promised, self._head_shown):
             for key in [key for key in promises if key[0] == node.place]:
                 del promises[key]
-        for origin in [origin for origin in self.acknowledged if origin.community == node.community.id]:
-            size = node.disk.image.lane(origin).tree.size
-            for index in [index for index in self.acknowledged[origin] if index >= size]:
-                del self.acknowledged[origin][index]
         for key in [key for key in self._checked if key[0] == node.place]:
             del self._checked[key]
+        for origin in [origin for origin in self.histories if origin.community == node.community.id]:
+            line = self.histories[origin][0]
+            size = max(_known_size(one.disk.image.lane(origin)) for one in (node, *others))
+            if size < len(line.leaves):
+                line.cut_to(size)
+                self._counts["heads lost with a disk before anybody had them"] += 1
+            for index in [index for index in self.acknowledged[origin] if index >= size]:
+                del self.acknowledged[origin][index]
 
     # What must hold.
 
@@ -160,11 +214,7 @@ class Oracle:
         line.tree.extend(new)
         if new:
             line.roots[head.size] = line.tree.root()
-        root = line.roots.get(head.size)
-        if root is None:
-            older = CompactRange()
-            older.extend(line.leaves[: head.size])
-            root = line.roots[head.size] = older.root()
+        root = line.root_at(head.size)
         line.signed_ms.setdefault(head.size, self._agenda.now_ms)
         if root != head.root:
             self.fail(f"a signed head of {head.checkpoint.origin} states another root than its entries have")
@@ -183,13 +233,31 @@ class Oracle:
             self._checked[node.place, origin] = (line, min(len(line.leaves), len(lane.leaves)))
         if lane.head and not is_own and self._shown_by.get((node.place, origin)) != lane.head.size:
             self._shown_by[node.place, origin] = lane.head.size
+            self._note_branch(node, origin, line, lane.head.size)
             self._note_delivery(node, origin, self._agenda.now_ms - line.signed_ms.get(lane.head.size, 0))
         if lane.head and (
-            lane.head.size > len(lane.leaves) or line.roots.get(lane.head.size) != lane.head.root
+            lane.head.size > len(lane.leaves) or line.root_at(lane.head.size) != lane.head.root
         ):
             self.fail(
                 f"{node.name} shows a head of {origin.text} at {lane.head.size} that is not its entries'"
             )
+
+    def _note_branch(self, node: "Node", origin: Origin, line: History, size: int) -> None:
+        """When the first honest node shows a branch of a fork, beyond what both have in common."""
+        lines = self.histories[origin]
+        if len(lines) < 2 or not node.is_honest:
+            return
+        common = next(
+            (
+                index
+                for index, (one, other) in enumerate(zip(lines[0].leaves, lines[1].leaves, strict=False))
+                if one != other
+            ),
+            min(len(lines[0].leaves), len(lines[1].leaves)),
+        )
+        if size > common:
+            branch = next(number for number, known in enumerate(lines) if known is line)
+            self._branch_ms.setdefault(origin, {}).setdefault(branch, self._agenda.now_ms)
 
     def _note_delivery(self, node: "Node", origin: Origin, delay_ms: int) -> None:
         """How long it took from the signature until a follower shows a head, once all have met."""
@@ -200,15 +268,15 @@ class Oracle:
             self.fail(f"{node.name} shows a head of {origin.text} only {delay_ms} ms after its signature")
 
     def _line_of(self, node: "Node", origin: Origin, lane: StoredLane) -> History | None:
+        """The line that a copy is a beginning of; an own lane may be longer than what was signed of it."""
+        is_own = origin.community == node.community.id
         checked, start = self._checked.get((node.place, origin), (None, 0))
         lines = self.histories.get(origin, [])
-        if checked is not None and start <= len(lane.leaves):
-            end = min(len(checked.leaves), len(lane.leaves))
-            if lane.leaves[start:end] == checked.leaves[start:end]:
-                return checked
-        for line in lines:
+        candidates = [(checked, min(start, len(lane.leaves)))] if checked is not None else []
+        for line, known in [*candidates, *((line, 0) for line in lines)]:
             end = min(len(line.leaves), len(lane.leaves))
-            if lane.leaves[:end] == line.leaves[:end]:
+            is_covered = is_own or len(lane.leaves) <= len(line.leaves)
+            if is_covered and lane.leaves[known:end] == line.leaves[known:end]:
                 return line
         return None if lines else History()
 
@@ -219,7 +287,7 @@ class Oracle:
             self.fail(f"{node.name} has lost entries of {origin.text} that it had stored")
         if (lane.head.size if lane.head else 0) < self._head_shown.get(key, 0):
             self.fail(f"{node.name} has lost a head of {origin.text} that it had shown")
-        if origin.community == node.community.id:
+        if origin.community == node.community.id and node.place not in self.recovering:
             for index, record_id in self.acknowledged[origin].items():
                 if index >= len(lane.leaves) or lane.leaves[index] != record_id:
                     self.fail(f"{node.name} has lost acknowledged record {index} of {origin.text}")
@@ -261,6 +329,10 @@ def check_balances(node: "Node", oracle: Oracle, communities: set[bytes]) -> Non
             dues[key[1], *pair] += value.balance_minor
     if any(dues.values()):
         oracle.fail(f"{node.name} has dues that do not mirror each other")
+
+
+def _known_size(lane: StoredLane) -> int:
+    return max((head.size for head in (lane.head, lane.remembered) if head), default=0)
 
 
 def _due(posting: Posting) -> int:

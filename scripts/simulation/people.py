@@ -41,14 +41,17 @@ _CATALOG = (200, 400)
 _TAX = Tax(tax_class="food", rate_bp=700)
 
 
-def settle_in(node: "Node", vouched: list[bytes]) -> None:
-    """Say what a founder says first; nothing where it was said before."""
+def settle_in(node: "Node", vouched: list[bytes]) -> bool:
+    """Say what a founder says first; return whether it was said before."""
     state, own = node.views.state, node.community.id
-    if state.get("shop", (own, MARKET, own[:ID_BYTES])) is None:
+    if state.get("shop", (own, MARKET, own[:ID_BYTES])) is not None:
+        return True
+    if not node.writer.refusal:
         say(node, CHARTER, PolicyAdopted(policy=POLICY, adopted_by="founder"))
         for other in vouched:
             say(node, CHARTER, PeerVouched(community=other))
         say(node, MARKET, ShopPublished(shop_id=own[:ID_BYTES], name={"en": node.community.name}))
+    return False
 
 
 def do_something(node: "Node", random: Random) -> None:

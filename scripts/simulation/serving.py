@@ -23,6 +23,7 @@ from protocol.exchange.frames import (
 )
 from protocol.exchange.heads import HeadChange, make_heads_besides, make_heads_page, make_summary
 from protocol.exchange.replication_events import LaneAdvanced
+from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.exchange.statements import make_digests_page
 from protocol.limits import ENTRIES_FRAME_BYTES_MAX, HEADS_PAGE_MAX, NEWS_BYTES_MAX, TILE_WIDTH
 from protocol.log.origin import Origin
@@ -50,6 +51,30 @@ def answer(node: "Node", reader: bytes, request: Request) -> Answer:
         text = node.disk.image.statements.get(request.digest)
         return Statement(request.number, text) if text else Refused(request.number, "statement_not_held", "")
     return Refused(request.number, "request_refused", type(request).__name__)
+
+
+def own_heads(node: "Node") -> OwnHeadsLoaded:
+    """Return the own heads, the key that signs them, and who has ever acknowledged one."""
+    image, own = node.disk.image, node.community
+    return OwnHeadsLoaded(
+        community=own.id,
+        epoch=0,
+        log_public=own.log.public,
+        heads={
+            origin: lane.head
+            for origin, lane in image.lanes.items()
+            if origin.community == own.id and lane.head
+        },
+        acknowledged=frozenset(image.acknowledged),
+        is_forked=any(origin.community == own.id for origin in image.forked),
+    )
+
+
+def heads_of(node: "Node", peer: bytes) -> HeadsOfLoaded:
+    """Return the notes of all heads that are held of a peer's own lanes, the adopted and the remembered ones."""
+    lanes = [lane for origin, lane in node.disk.image.lanes.items() if origin.community == peer]
+    notes = [head.note for lane in lanes for head in (lane.head, lane.remembered) if head]
+    return HeadsOfLoaded(peer, tuple(dict.fromkeys(notes)))
 
 
 def own_advance(node: "Node", origin: Origin, shown_size: int) -> LaneAdvanced | None:

@@ -57,6 +57,8 @@ class StoreImage:
         self.marks: dict[Place, Mark] = {}
         self.places: dict[bytes, ListPlace] = {}
         self.statements: dict[bytes, bytes] = {}
+        self.forked: set[Origin] = set()
+        self.acknowledged: set[bytes] = set()
         self.changes = 0
 
     def copy(self) -> Self:
@@ -64,7 +66,8 @@ class StoreImage:
         other = type(self)(self.instance)
         other.lanes = {origin: lane.copy() for origin, lane in self.lanes.items()}
         other.marks, other.places, other.changes = dict(self.marks), dict(self.places), self.changes
-        other.statements = dict(self.statements)
+        other.statements, other.forked = dict(self.statements), set(self.forked)
+        other.acknowledged = set(self.acknowledged)
         return other
 
     def lane(self, origin: Origin) -> StoredLane:
@@ -75,7 +78,14 @@ class StoreImage:
         """Return a lane as the machines are told of it."""
         lane = self.lane(origin)
         return HeldLane(
-            origin, log_public, lane.tree.size, lane.tree.hashes, lane.head, lane.remembered, is_own
+            origin,
+            log_public,
+            size=lane.tree.size,
+            hashes=lane.tree.hashes,
+            adopted=lane.head,
+            remembered=lane.remembered,
+            is_own=is_own,
+            is_forked=origin in self.forked,
         )
 
 
@@ -134,11 +144,21 @@ def keep_place(peer: bytes, place: ListPlace) -> Write:
     return write
 
 
-def keep_statement(digest: bytes, text: bytes) -> Write:
-    """Return the write that keeps a statement behind those that were kept before."""
+def note_acknowledged(peer: bytes) -> Write:
+    """Return the write that remembers who has shown one of our heads."""
+
+    def write(image: StoreImage) -> None:
+        image.acknowledged.add(peer)
+
+    return write
+
+
+def keep_fork(digest: bytes, text: bytes, origin: Origin) -> Write:
+    """Return the write that keeps the proof of a fork behind the statements that were kept before."""
 
     def write(image: StoreImage) -> None:
         image.statements.setdefault(digest, text)
+        image.forked.add(origin)
 
     return write
 

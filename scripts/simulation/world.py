@@ -44,6 +44,7 @@ BUGS = (
 PEERS_MODE_NODES_MAX = 8  # up to here trade and ledger are for vouched peers, beyond it public
 TARGETS = 3  # whom each node dials
 ACTS_A_NODE = 2  # what people do at each node in one burst
+_SETTLING_MS = 5_000
 _BURST_MS = 20_000
 _SETTLE_MS = 2 * POLL_MS
 _ROUND_MS = 1_000
@@ -68,6 +69,7 @@ class Scenario:
     bursts_an_hour: float = 4.0
     bulk: float = 0.01  # how often somebody publishes hundreds of listings instead of doing one thing
     delivery_ms_max: int | None = None
+    proof_seconds_max: float | None = None
 
 
 @dataclass(kw_only=True)
@@ -88,6 +90,8 @@ class Run:
     bytes_sent: int
     entries: int = 0
     delivery_ms: tuple[int, ...] = ()
+    spread_ms: tuple[int, ...] = ()
+    proof_bytes_max: int = 0
 
     @property
     def has_broken(self) -> bool:
@@ -119,7 +123,7 @@ class World:
         """Found the communities and connect them; nobody has power yet."""
         self.random = Random(f"{self.scenario.name} {self.nodes_count} {self.seed}")
         self.agenda = Agenda()
-        way_ms = self.latency_ms or latencies(self.nodes_count, self._stream("latency"), self.topology)
+        way_ms = self.latency_ms or latencies(2 * self.nodes_count, self._stream("latency"), self.topology)
         self.network = Network(self.agenda, self._stream("network"), way_ms, self.counts)
         self.oracle = Oracle(self.agenda, self.counts)
         self.oracle.delivery_ms_max = self.scenario.delivery_ms_max
@@ -192,6 +196,8 @@ class World:
             healed_seconds=healed,
             bytes_sent=self.network.bytes_sent,
             delivery_ms=tuple(self.oracle.delivery_ms),
+            spread_ms=tuple(self.oracle.spread_ms),
+            proof_bytes_max=self.oracle.proof_bytes_max,
             entries=sum(
                 len(node.disk.image.lane(o).leaves) for node in self.nodes for o in node.disk.image.lanes
             ),
@@ -310,12 +316,13 @@ class World:
                     return False
                 if node.views.fold.folded_size(Lane(origin.community, origin.lane)) != (origin.epoch, size):
                     return False
-        return all(node.disk.is_synced for node in self.honest)
+        return all(node.disk.is_synced and not node.writer.refusal for node in self.honest)
 
     # The verdict.
 
     def _judge(self, healed: float | None) -> None:
         oracle = self.oracle
+        oracle.recovering.clear()
         oracle.check_again(self.honest)
         if healed is None:
             oracle.fail(f"not healed within {self.scenario.heal_seconds_max} s: {self._disagreement()}")
@@ -325,6 +332,7 @@ class World:
         if self.scenario.needs and len(cuts) == 1 and digests != {self._fold_anew(self.honest[0])}:
             oracle.fail("folded anew, the lanes give another state")
         honest = {node.community.id for node in self.honest}
+        oracle.check_proofs(self.honest, self.scenario.proof_seconds_max)
         for node in self.honest:
             check_balances(node, oracle, honest)
             if any(key[0] in honest for key in node.views.state.keys["awaited"]):
@@ -388,7 +396,16 @@ class World:
     def _settle_in(self, node: Node) -> None:
         is_peers = node.visibility == "peers"
         vouched = [other.community.id for other in self.nodes if other is not node] if is_peers else []
-        node.later(50, lambda: settle_in(node, vouched))
+        self._try_settling_in(node, vouched)
+
+    def _try_settling_in(self, node: Node, vouched: list[bytes]) -> None:
+        """Again and again: a node that waits for its neighbours says nothing."""
+
+        def settle() -> None:
+            if not settle_in(node, vouched):
+                node.later(_SETTLING_MS, settle)
+
+        node.later(50, settle)
 
 
 def _place_of(error: Exception) -> str:

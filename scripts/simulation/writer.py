@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from node.errors import NodeError
 from node.writer.clock import ClockGuard
 from node.writer.inbox import GROUP_JOBS_MAX
-from node.writer.lane_writer import AT_ONCE, CHECKPOINT_SECONDS
+from node.writer.lane_writer import AT_ONCE, CHECKPOINT_SECONDS, RESUMABLE
 from node.writer.transaction import KIND_OF, PEERS_ONLY
 from protocol.errors import ProtocolError, RecordVoid
 from protocol.exchange.holding import RememberHead, SignedHead, StoreEntries, StoreStep
 from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
-from protocol.exchange.statements import StatementJudged, digest_of
+from protocol.exchange.resuming import WAITING
 from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, Visibility
 from protocol.lanes.kind import CHARTER, Lane, Reference, Waiting
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
@@ -34,6 +34,11 @@ from storage.guard import Mark, Move, behind
 
 if TYPE_CHECKING:
     from simulation.node import Node
+
+
+def _size_of(mark: Mark | None) -> int:
+    return mark.size if mark else 0
+
 
 PARKED = -1
 CHECKPOINT_MS = int(CHECKPOINT_SECONDS * 1000)
@@ -67,6 +72,7 @@ class Writer:
         self._jobs: deque[Job] = deque()
         self._writes: list[Write] = []
         self._pending: dict[Origin, int] = {}
+        self._proven: set[Origin] = set()
         self._marks = dict(node.disk.image.marks)
         self._guarded = dict(node.guard.image.marks)
         self._own: dict[str, _OwnLane] = {}
@@ -74,13 +80,10 @@ class Writer:
         self._unsigned_ms: int | None = None
         self._thread = self._live()
         self._is_parked = True
-        ahead = behind(self._marks.values(), self._guarded.values())
-        self.refusal = "store_restored" if ahead else ""
-        for origin, lane in node.disk.image.lanes.items():
-            if origin.community == node.community.id:
-                self._own[origin.lane] = _OwnLane(lane.tree.size, lane.tree.copy())
-                if lane.tree.size > (lane.head.size if lane.head else 0):
-                    self._unsigned_ms = node.machine_ms - CHECKPOINT_MS
+        self._is_resuming = False
+        self.refusal = WAITING if node.is_honest else ""
+        self._check_guard()
+        self._load()
 
     @property
     def clock(self) -> ClockGuard:
@@ -100,7 +103,16 @@ class Writer:
 
     def stop_signing(self, code: str) -> None:
         """Say and sign nothing from now on."""
-        self.refusal = self.refusal or code
+        self._is_resuming = False
+        if not self._node.is_honest:
+            return  # whoever cheats does not stop for being found out
+        if not self.refusal or self.refusal in RESUMABLE:
+            self.refusal = code
+
+    def allow_signing(self) -> None:
+        """Say and sign again, soon, if the guard does not speak against it."""
+        self._is_resuming = True
+        self.wake()
 
     # What jobs may do.
 
@@ -147,9 +159,15 @@ class Writer:
         """Keep how far a peer's list of heads is taken in."""
         self._writes.append(keep_place(kept.peer, kept.place))
 
-    def judge_statement(self, peer: bytes, text: bytes) -> StatementJudged:
-        """Judge a statement and keep it if it holds."""
-        return StatementJudged(peer, digest_of(text), "statement_unknown")
+    def write(self, write: Write) -> None:
+        """Let something else be written with this group."""
+        self._writes.append(write)
+
+    def keeps(self, origin: Origin) -> bool:
+        """Whether a proof about this lane is the first of its group."""
+        is_first = origin not in self._proven
+        self._proven.add(origin)
+        return is_first
 
     def _open(self, lane: str) -> None:
         if lane in self._own:
@@ -191,7 +209,7 @@ class Writer:
         own.size += 1
         own.fresh.append(raw)
         own.fresh_ids.append(record_id)
-        self._node.views.note_folded(Lane(self._node.community.id, lane), record_id)
+        self._node.views.note_folded(Lane(self._node.community.id, lane), (record_id,))
 
     # The thread.
 
@@ -206,6 +224,8 @@ class Writer:
     def _live(self) -> Iterator[int]:
         while True:
             jobs = [self._jobs.popleft() for _ in range(min(len(self._jobs), GROUP_JOBS_MAX))]
+            if self._is_resuming:
+                yield from self._resume()
             if jobs:
                 yield from self._run_group(jobs)
             if self._is_signing_due():
@@ -220,10 +240,12 @@ class Writer:
         stored = tuple(dict.fromkeys(self._pending))
         marks = self._next_marks() if self._is_signing_due() else []
         self._node.disk.write([*self._writes, set_marks(marks)])
-        self._writes, self._pending = [], {}
+        self._writes, self._pending, self._proven = [], {}, set()
         yield self._node.sync_ms()
         self._node.disk.sync()
         self._marks.update({mark.place: mark for mark in marks})
+        if any(origin.community == self._node.community.id for origin in stored):
+            self._load()
         self._node.note_stored(stored, grown)
         for done, result in results:
             done(result)
@@ -235,6 +257,50 @@ class Writer:
             return job.work(self)
         except (ProtocolError, NodeError, StorageError, Waiting) as error:
             return error
+
+    def _load(self) -> None:
+        """Take from the store what memory has to say of it."""
+        for origin, lane in self._node.disk.image.lanes.items():
+            if origin.community == self._node.community.id:
+                self._own[origin.lane] = _OwnLane(lane.tree.size, lane.tree.copy())
+                if lane.tree.size > (lane.head.size if lane.head else 0):
+                    self._unsigned_ms = self._node.machine_ms - CHECKPOINT_MS
+
+    def _check_guard(self) -> None:
+        """A store behind its guard is an old copy: it signs nothing."""
+        if self._node.is_honest and behind(self._marks.values(), self._guarded.values()):
+            self.refusal = "store_restored"
+
+    def _resume(self) -> Iterator[int]:
+        """Marks and guard follow the heads that peers gave back; then they are compared as at every start."""
+        self._is_resuming = False
+        if self.refusal not in RESUMABLE:
+            return
+        self._load()
+        node, marks = self._node, self._marks_of_heads()
+        node.disk.write([set_marks(marks)])
+        yield node.sync_ms()
+        node.disk.sync()
+        self._marks.update({mark.place: mark for mark in marks})
+        beyond = [
+            mark for mark in self._marks.values() if mark.size > _size_of(self._guarded.get(mark.place))
+        ]
+        check_moves(node.guard.image.marks, self._moves(self._guarded, beyond))
+        node.guard.write([set_marks(beyond)])
+        yield node.sync_ms()
+        node.guard.sync()
+        self._guarded.update({mark.place: mark for mark in beyond})
+        self.refusal = ""
+        self._check_guard()
+
+    def _marks_of_heads(self) -> list[Mark]:
+        community = self._node.community.id
+        return [
+            Mark(community, origin.lane, origin.epoch, lane.head.size, lane.head.root, self._lease)
+            for origin, lane in self._node.disk.image.lanes.items()
+            if origin.community == community and lane.head
+            if lane.head.size > _size_of(self._marks.get((community, origin.lane, origin.epoch)))
+        ]
 
     def _store_fresh(self) -> list[Origin]:
         grown = []
