@@ -135,8 +135,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "after a fetch nobody looks what else was offered",
         "protocol.exchange.following:LaneFollower._over",
-        "self.state = State.CURRENT\n    return self._weigh()",
-        "self.state = State.CURRENT\n    return []",
+        "return self._weigh()",
+        "return []",
         ("lossy", "partition", "crashes"),
     ),
     Mistake(
