@@ -16,7 +16,6 @@ from random import Random
 Latency = Callable[[int, int], int]
 
 CITIES = "wondernetwork_2018-11-10_rtt_ms.csv.gz"
-DEFAULT = "a made-up country: 5 to 80 ms one way"
 _ACROSS_MS = 75
 _NEXT_DOOR_MS = 5
 _ROOT = Path(__file__).resolve().parents[2]
