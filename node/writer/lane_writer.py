@@ -40,6 +40,7 @@ Answer = TypeVar("Answer")
 
 CHECKPOINT_SECONDS = 1.0
 REST_SECONDS = 1.0  # after storage failed, before what nobody waits for is tried again
+EPOCH_CODES = frozenset({"epoch_closed", "epoch_contested"})  # refusals that other successor notes may end
 RESUMABLE = frozenset({"waiting_for_neighbours", "store_restored"})  # refusals that peers may end
 AT_ONCE = frozenset({TRADE, LEDGER, CHARTER})
 # Storage's own words to a job; every other refusal is the world failing, and undoes the whole group.
@@ -220,9 +221,15 @@ class LaneWriter:
 
     def _check_epoch(self) -> None:
         """Where successor notes know of another epoch than ours, somebody else writes for the community, or two do."""
+        if self._refusal is not None and self._refusal.code not in EPOCH_CODES:
+            return
         known = self._backlog.own_epoch
-        if self._refusal is None and known != self._signer.epoch:
-            self._refusal = NodeError("epoch_closed" if known > self._signer.epoch else "epoch_contested")
+        if known < self._signer.epoch:
+            self._refusal = NodeError("epoch_contested")
+        elif known > self._signer.epoch or self._signer.log_key is None:
+            self._refusal = NodeError("epoch_closed")
+        else:
+            self._refusal = None  # stewards have chosen the note by which this node writes
 
     def _rest(self, jobs: list[Asked], error: StorageError) -> None:
         """A transaction is undone: so is what memory says of it; whoever still waits for an answer hears why."""

@@ -8,6 +8,7 @@ started on it has published and answers for it.
 import asyncio
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -45,9 +46,12 @@ def figures(bench: Bench) -> Iterator[Figure]:
     lost, peers = _lost(bench), [bench.scratch / name for name in ("ferry", "mill")]
     for folder in peers:
         found(folder)
-    recovered, selling = asyncio.run(_rounds(bench, lost, peers))
+    recovered, cpu, selling = asyncio.run(_rounds(bench, lost, peers))
     count, beside = sum(lost.sizes.values()), f"{_SETTING}; {MIX}"
     yield bench.figure("recover.lanes", "s", n=count, values=recovered, beside=f"{beside}; the command alone")
+    yield bench.figure(
+        "recover.cpu", "s", n=count, values=cpu, beside=f"{beside}; the command alone, all cores"
+    )
     yield bench.figure(
         "recover.selling",
         "s",
@@ -73,23 +77,32 @@ def _lost(bench: Bench) -> Burnt:
     return Burnt(folder, words, vault.community, sizes)
 
 
-async def _rounds(bench: Bench, lost: Burnt, folders: Sequence[Path]) -> tuple[list[float], list[float]]:
+async def _rounds(
+    bench: Bench, lost: Burnt, folders: Sequence[Path]
+) -> tuple[list[float], list[float], list[float]]:
     async with running(folders[0]) as one, running(folders[1]) as other:
         await _hand_over(lost, (one, other))
-        recovered, selling = [], []
+        recovered, cpu, selling = list[float](), list[float](), list[float]()
         for number in range(bench.rounds):
             tell(f"recover, round {number + 1}: words and two peers")
             folder = bench.scratch / f"new-{number}"
             os.sync()
-            began = time.monotonic()
+            began, began_cpu = time.monotonic(), _children_cpu()
             await asyncio.to_thread(_recover, folder, lost.words, (one.address, other.address))
             recovered.append(time.monotonic() - began)
+            cpu.append(_children_cpu() - began_cpu)
             async with running(folder) as node:
                 shop = {"sector": "food", "name": {"en": "Back again"}}
                 await node.api.call("POST", "/shops", shop)
                 selling.append(time.monotonic() - began)
             shutil.rmtree(folder)
-        return recovered, selling
+        return recovered, cpu, selling
+
+
+def _children_cpu() -> float:
+    """The CPU seconds of processes that have ended: the command's, for the nodes go on."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 async def _hand_over(lost: Burnt, peers: Sequence[Run]) -> None:

@@ -27,13 +27,14 @@ from node.actions.selling import OrderName, accept_order
 from node.actions.shops import ShopDraft, publish_shop
 from node.config import read_sources
 from node.core import Node
-from node.epochs import learn_successor
+from node.epochs import epoch_chain, learn_successor
 from node.errors import NodeError
 from node.opening import opened_node
 from node.recovery.succession import make_note
 from node.vault import Kit, entropy_of_words, found_community, has_vault, open_vault
 from node.vault.kit import words_of_entropy
 from node.writer.clock import system_clock
+from node.writer.transaction import Transaction
 from protocol.errors import ProtocolError
 from protocol.identity.keys import SigningKey, to_base32
 from protocol.identity.recovery import derive_recovery_seeds
@@ -182,16 +183,14 @@ async def test_stewards_choose_between_two_notes_that_contradict_each_other(hous
     """Both hold: the node writes nothing until one is chosen, and then follows that one."""
     async with house.open() as node:
         await publish(node, "before")
-        from node.epochs import epoch_chain
-
         chain = await node.read(lambda read: epoch_chain(read, node.community))
         assert chain is not None
         notes = [make_note(chain, house.entropy, lanes={}, now_ms=now_ms).note for now_ms in (1, 2)]
 
-        def learn(transaction: object) -> None:
+        def learn(transaction: Transaction) -> None:
             for note in notes:
-                learn_successor(transaction, note)  # type: ignore[arg-type]  # a transaction
-            transaction.note_succession(node.community)  # type: ignore[attr-defined]  # a transaction
+                learn_successor(transaction, note)
+            transaction.note_succession(node.community)
 
         await node.write(learn)
         keys = await show_keys(node, KeysQuery())
@@ -200,3 +199,29 @@ async def test_stewards_choose_between_two_notes_that_contradict_each_other(hous
             node, NoteChoice(community=to_base32(node.community), note=keys.contested[1])
         )
         assert (chosen.epoch, chosen.contested) == (1, [])
+
+
+async def test_a_note_that_contests_our_own_stops_writing_until_it_is_chosen_against(house: House) -> None:
+    """Somebody with the sheet closed the same epoch elsewhere; the stewards hold to theirs, and it goes on."""
+    async with house.open() as node:
+        await publish(node, "before")
+        chain = await node.read(lambda read: epoch_chain(read, node.community))
+        assert chain is not None
+        other = make_note(chain, house.entropy, lanes={}, now_ms=1).note
+        await rotate_keys(node, RotationDraft(words=house.words))
+        await publish(node, "in the new epoch")
+
+        def learn(transaction: Transaction) -> None:
+            learn_successor(transaction, other)
+            transaction.note_succession(node.community)
+
+        await node.write(learn)
+        with pytest.raises(NodeError, match="contradict each other"):
+            await publish(node, "while it is contested")
+        names = (await show_keys(node, KeysQuery())).contested
+        ours = await node.read(lambda read: epoch_chain(read, node.community))
+        assert ours is not None
+        mine = next(each for each in ours.contested if each.raw != other)
+        assert to_base32(mine.name) in names
+        await choose_note(node, NoteChoice(community=to_base32(node.community), note=to_base32(mine.name)))
+        assert await publish(node, "after") == 1

@@ -167,7 +167,7 @@ async def test_one_peer_is_not_enough(tmp_path: Path) -> None:
             assert refused.value.code == code
 
 
-STEPS = ["fetch_sealed", "add_log_key", "learn_successor", "remove_marker"]
+STEPS = ["fetch_sealed", "learn_successor", "remove_marker"]
 
 
 async def test_killed_before_any_step_it_goes_on_and_closes_one_epoch(
