@@ -156,6 +156,13 @@ def test_the_lanes_are_whole_again_and_then_the_question_is_asked_anew() -> None
     assert machine.handle(stated(C, head(10)), 0)[-1] == AllowSigning()
 
 
+def test_what_was_confirmed_before_a_restore_was_seen_counts_no_more() -> None:
+    """A steward had gone on alone; then a head turns up that this store has forgotten."""
+    machine, _ = started(loaded(C, D), AloneAsked())
+    assert machine.handle(OwnHeadSeen(FOOD, head(12)), 0) == [StopSigning(BEHIND)]
+    assert machine.handle(LaneAdvanced(FOOD, head(12), is_own=False), 0) == [StopSigning(WAITING)]
+
+
 def test_a_fork_of_our_own_ends_signing_for_this_epoch() -> None:
     """No answer and no steward changes that; a fork of an epoch that is closed does not."""
     machine, _ = started(loaded(), *OPENED)
