@@ -14,6 +14,7 @@ from node.federation import Federation
 from node.login_limits import LoginLimits
 from node.opened_orders import OpenedOrders
 from node.passwords import Passwords
+from node.quotas import Quotas
 from node.relay_shelf import RelayRule
 from node.session_memory import SessionMemory
 from node.vault import Vault
@@ -47,6 +48,7 @@ class Node:
     audits: Audits
     opened_orders: OpenedOrders
     sessions: SessionMemory
+    quotas: Quotas
     login_limits: LoginLimits = field(default_factory=LoginLimits)
     deliveries: Deliveries = field(default_factory=Deliveries)
     relay_rule: RelayRule = field(default_factory=RelayRule)

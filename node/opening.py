@@ -16,6 +16,7 @@ from node.epochs import epoch_chain
 from node.errors import NodeError
 from node.opened_orders import OpenedOrders
 from node.passwords import Passwords
+from node.quotas import Bounds, Quotas
 from node.session_memory import SessionMemory
 from node.vault import Vault
 from node.writer.clock import ClockGuard, system_clock
@@ -89,6 +90,10 @@ async def opened_node(
             audits=audits,
             opened_orders=OpenedOrders(vault.sealing),
             sessions=SessionMemory(store),
+            quotas=Quotas(
+                vault.community,
+                Bounds(settings.quota_lane_bytes, settings.quota_community_bytes, settings.quota_all_bytes),
+            ),
         )
 
 

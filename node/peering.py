@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from node.backups import RecoveryDesk, keep_backup, load_backup
 from node.core import Node
@@ -28,6 +29,7 @@ from node.lane_exchange import (
     runs_of,
     take_run,
 )
+from node.quotas import Quotas
 from node.relay_shelf import (
     forget,
     hand_out,
@@ -73,13 +75,17 @@ from protocol.exchange.frames import (
     SealedObject,
 )
 from protocol.exchange.heads import read_offer
-from protocol.exchange.holding import HeldLane, ReportFork, SignedHead, StoreStep
-from protocol.exchange.listing import Place, SumUpHeads, sum_up
-from protocol.exchange.relay_events import (
-    RelayEvent,
-    RelayWork,
+from protocol.exchange.holding import (
+    HeldLane,
+    ReportFork,
+    SignedHead,
+    StoreEntries,
+    StoreStep,
+    kept_bytes,
 )
-from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.listing import Place, SumUpHeads, sum_up
+from protocol.exchange.relay_events import RelayEvent, RelayWork
+from protocol.exchange.replication_events import LaneAdvanced, LaneFull, StepOutcome, StepsFailed
 from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.exchange.statements import StatementJudged, StatementsLoaded, digest_of
 from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
@@ -89,6 +95,7 @@ from protocol.limits import CODE_CHARACTERS_MAX
 from protocol.log.origin import Origin
 from storage.acknowledgements import note_acknowledgement
 from storage.errors import StorageError
+from storage.lanes import LaneStore
 from storage.peers import Peer, all_peers, keep_place, peer_of, save_peer
 from storage.sealed import KeyWrap, put_key_wrap, put_sealed
 from storage.views.reading import StateReader
@@ -226,17 +233,30 @@ class NodePeering:
     ) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
         """Return what is held of the lanes that are to be followed, and which of `origins` are not."""
         own, is_recovering = self._node.community, self._is_recovering
-        return await self._node.read(lambda read: hold_lanes(read, own, origins, is_recovering=is_recovering))
+
+        def question(read: StateReader) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
+            held, unwanted = hold_lanes(read, own, origins, is_recovering=is_recovering)
+            return tuple(_with_room(read, self._node.quotas, lane) for lane in held), unwanted
+
+        return await self._node.read(question)
 
     async def take_steps(
         self, steps: Sequence[StoreStep], *, peers: Collection[bytes]
-    ) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
+    ) -> Sequence[StepOutcome]:
         """Take steps in order, in one transaction, and return what came of them once it is synced."""
 
-        def job(transaction: Transaction) -> list[LaneStored | LaneAdvanced | StepsFailed]:
-            return [_take(transaction, run) for run in runs_of(steps)]
+        def job(transaction: Transaction) -> list[StepOutcome]:
+            outcomes: list[StepOutcome] = []
+            for run in runs_of(steps):
+                if LaneFull(run[0].origin) not in outcomes:  # what comes behind entries that do not fit
+                    outcomes += _take(transaction, run, self._node.quotas)
+            return outcomes
 
-        taken = await self._node.write(job)
+        try:
+            taken = await self._node.write(job)
+        except (StorageError, NodeError):
+            self._node.quotas.forget()
+            raise
         if any(isinstance(done, LaneAdvanced) for done in taken):
             return await self._node.read(lambda read: [_with_readers(read, done, peers) for done in taken])
         return taken
@@ -379,6 +399,7 @@ class NodePeering:
                 keep_statement(transaction, fork_of_report(transaction, finding))
                 if drop_unsealed(transaction, origin, newer.size):
                     transaction.note_dropped(origin.community)
+                    self._node.quotas.forget()
 
             await self._node.write(job)
         elif isinstance(finding, OwnLaneSeen):
@@ -394,19 +415,45 @@ class NodePeering:
 _ADDRESSES_KEPT = 8
 
 
-def _take(transaction: Transaction, run: Sequence[StoreStep]) -> LaneStored | LaneAdvanced | StepsFailed:
+def _take(transaction: Transaction, run: Sequence[StoreStep], quotas: Quotas) -> list[StepOutcome]:
+    origin, fitting = run[0].origin, _within_quota(transaction, run, quotas)
+    full = [LaneFull(origin)] if len(fitting) < len(run) else []
+    if full:
+        log.warning("%s is at its quota", origin.text)
     try:
-        return take_run(transaction, run)
+        return [*([take_run(transaction, fitting)] if fitting else []), *full]
     except StorageError as error:
         if error.code not in STEP_CODES:
             raise
-        log.warning("a step of %s does not fit: %s", run[0].origin.text, error.code)
-        return StepsFailed(run[0].origin)
+        quotas.forget()
+        log.warning("a step of %s does not fit: %s", origin.text, error.code)
+        return [StepsFailed(origin)]
 
 
-def _with_readers(
-    read: StateReader, done: LaneStored | LaneAdvanced | StepsFailed, peers: Collection[bytes]
-) -> LaneStored | LaneAdvanced | StepsFailed:
+def _within_quota(transaction: Transaction, run: Sequence[StoreStep], quotas: Quotas) -> Sequence[StoreStep]:
+    """As many of the steps, from the first on, as the quotas leave room for."""
+    origin, connection = run[0].origin, transaction.connection
+    if not isinstance(run[0], StoreEntries) or origin.community == quotas.own:
+        return run
+    key = LaneStore(connection).open_lane(origin.community, origin.lane, origin.epoch)
+    parts = [step for step in run if isinstance(step, StoreEntries)]
+    return list(
+        takewhile(
+            lambda part: quotas.take(
+                connection, origin.community, key, kept_bytes(part.count, len(part.packed))
+            ),
+            parts,
+        )
+    )
+
+
+def _with_room(read: StateReader, quotas: Quotas, lane: HeldLane) -> HeldLane:
+    origin = lane.origin
+    key = LaneStore(read.connection).lane_key(origin.community, origin.lane, origin.epoch)
+    return replace(lane, room_bytes=quotas.room(read.connection, origin.community, key))
+
+
+def _with_readers(read: StateReader, done: StepOutcome, peers: Collection[bytes]) -> StepOutcome:
     if not isinstance(done, LaneAdvanced):
         return done
     return replace(done, readers=readers_of(read, done.origin, peers))

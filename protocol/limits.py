@@ -185,6 +185,7 @@ SESSIONS_FOUND_MAX = 64  # sessions with communities that are not followed, of S
 REQUESTS_BYTES_MAX = 1_114_112  # requests of one peer that wait; while they are more, nothing more is read
 OUTBOX_BYTES_MAX = 4_194_304  # what waits to be sent to one peer; then its session ends
 OUTBOXES_BYTES_MAX = 33_554_432  # what waits to be sent to all peers; then the session with the most ends
+QUOTA_ENTRY_BYTES = 64  # what a kept entry counts besides its packed bytes, for the hashes over it
 STEPS_BYTES_MAX = 16_777_216  # what waits to be stored; while it is more, no frame is read
 
 # Bundles and the audit (sections 19 and 21)

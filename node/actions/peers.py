@@ -5,7 +5,7 @@ it may read our trade and ledger. A community that was only found, on the local 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from msgspec import Meta, structs
@@ -23,9 +23,10 @@ from protocol.fields import Title
 from protocol.identity.keys import to_base32
 from protocol.lanes.charter.peers import PeerDismissed, PeerVouched
 from protocol.lanes.kind import CHARTER
-from protocol.limits import INDEX_LANES_MAX, POLL_MS
+from protocol.limits import INDEX_LANES_MAX, INTEGER_MAX, POLL_MS
 from storage.heads import HeadStore
 from storage.peers import Peer, all_peers, peer_of, save_peer
+from storage.quotas import set_quota
 from storage.views.reading import StateReader
 
 Trust = Literal["blocked", "followed", "found"]
@@ -45,6 +46,13 @@ class PeerName(Request, frozen=True, kw_only=True):
     community: HashText
 
 
+class PeerQuota(Request, frozen=True, kw_only=True):
+    """How many bytes of a community's lanes are kept, and of each of them; None: what the settings say."""
+
+    community: HashText
+    bytes_max: Annotated[int, Meta(ge=0, le=INTEGER_MAX)] | None = None
+
+
 class PeersQuery(Request, frozen=True, kw_only=True):
     """Nothing to say: all communities that we know."""
 
@@ -55,6 +63,15 @@ class AddedPeer(Answer, frozen=True, kw_only=True):
     address: str
 
 
+class PausedLane(Answer, frozen=True, kw_only=True):
+    """A lane at its quota: verified and shown up to `size`, though its community has signed `offered_size`."""
+
+    lane: str
+    epoch: int
+    size: int
+    offered_size: int
+
+
 class PeerAnswer(Answer, frozen=True, kw_only=True):
     """One community: its name where it has proven itself here, and how we stand with it.
 
@@ -63,6 +80,7 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     not shown to hold since `unseen_since_ms`, and `lacking` of its own we do not hold since `lacking_since_ms`.
     `is_behind`: that it has not shown them is older than it takes to ask every peer.
     `marks` say what is proven against it.
+    `kept_bytes` of `quota_bytes` are used by its lanes; those in `paused` have more to say than there is room for.
     """
 
     community: str
@@ -71,6 +89,9 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     is_connected: bool
     is_vouched: bool
     vouches_for_us: bool
+    kept_bytes: int
+    quota_bytes: int
+    paused: list[PausedLane]
     name: Title | None = None
     last_seen_ms: int | None = None
     records: int = 0
@@ -127,6 +148,28 @@ async def block_peer(node: Node, request: PeerName) -> PeerAnswer:
     return await _set_trust(node, hash_of(request.community), "blocked")
 
 
+async def set_peer_quota(node: Node, request: PeerQuota) -> PeerAnswer:
+    """Keep more or less of a community's lanes; what was paused goes on by itself where there is room now."""
+    community = hash_of(request.community)
+
+    def job(transaction: Transaction) -> None:
+        if peer_of(transaction.connection, community) is None:
+            raise NodeError("community_unknown", to_base32(community))
+        set_quota(transaction.connection, community, request.bytes_max)
+
+    await node.write(job)
+    node.quotas.forget()
+    node.federation_service.quota_changed(community)
+    return await _show_peer(node, community)
+
+
+async def keep_more(node: Node, request: PeerName) -> PeerAnswer:
+    """Keep twice as much of a community as may be kept now, or as is."""
+    present = await _show_peer(node, hash_of(request.community))
+    bytes_max = min(2 * max(present.quota_bytes, present.kept_bytes, 1), INTEGER_MAX)
+    return await set_peer_quota(node, PeerQuota(community=request.community, bytes_max=bytes_max))
+
+
 async def vouch_peer(node: Node, request: PeerName) -> Said:
     """Say in our charter that a community may read our trade and ledger."""
     body = PeerVouched(community=hash_of(request.community))
@@ -142,7 +185,6 @@ async def dismiss_peer(node: Node, request: PeerName) -> Said:
 async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
     """List all communities that we know."""
     federation = node.federation_service
-    connected, behind = federation.connected(), _behind(node)
     sightings = {sighting.known.community: sighting for sighting in federation.sightings()}
     neighbours = [
         NeighbourAnswer(community=to_base32(found.community), address=str(Listen(found.host, found.port)))
@@ -150,7 +192,6 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
     ]
 
     def question(read: StateReader) -> PeersAnswer:
-        copies = _copies(read)
         peers = all_peers(read.connection)
         followed = [peer.community for peer in peers if peer.trust == "followed"]
         known = {peer.community for peer in peers}
@@ -160,7 +201,8 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
             if each.known.genesis and each.known.community not in known
         ]
         shown = [*peers, *told[:HEARSAY_SHOWN_MAX]]
-        answers = [_answer(read, node.community, peer, connected, copies, behind) for peer in shown]
+        view = _View(read, node)
+        answers = [view.answer(peer) for peer in shown]
         return PeersAnswer(
             peers=[
                 structs.replace(answer, sight=sight_of(read, sightings[peer.community], followed))
@@ -197,6 +239,12 @@ async def show_peer(node: Node, request: PeerName) -> PeerAnswer:
     return peer
 
 
+def is_lane_paused(node: Node, community: str, lane: str) -> bool:
+    """Whether a lane of a community has more to say than its quota here leaves room for."""
+    paused = node.federation.paused_lanes if node.federation else {}
+    return any(to_base32(origin.community) == community and origin.lane == lane for origin in paused)
+
+
 async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
     told = {each.known.community: each.known for each in node.federation_service.sightings()}.get(community)
 
@@ -214,12 +262,15 @@ async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
 
     await node.write(job)
     await node.federation_service.trust_changed(community)
-    connected, behind = node.federation_service.connected(), _behind(node)
+    return await _show_peer(node, community)
 
+
+async def _show_peer(node: Node, community: bytes) -> PeerAnswer:
     def question(read: StateReader) -> PeerAnswer:
         peer = peer_of(read.connection, community)
-        assert peer is not None, "peers are forgotten by no action"
-        return _answer(read, node.community, peer, connected, _copies(read), behind)
+        if peer is None:
+            raise NodeError("community_unknown", to_base32(community))
+        return _View(read, node).answer(peer)
 
     return await node.look(question)
 
@@ -239,6 +290,7 @@ class _StoredCopy:
     records: int = 0
     unfolded: int = 0
     newest_ms: int | None = None
+    sizes: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
 def _copies(read: StateReader) -> dict[bytes, _StoredCopy]:
@@ -248,6 +300,7 @@ def _copies(read: StateReader) -> dict[bytes, _StoredCopy]:
         copy = copies.setdefault(head.community, _StoredCopy())
         clock = clocks.get((head.community, head.lane))
         copy.records += head.size
+        copy.sizes[head.lane, head.epoch] = head.size
         if clock is None or clock.epoch < head.epoch:
             copy.unfolded += head.size
         elif clock.epoch == head.epoch:
@@ -267,38 +320,6 @@ def name_of(read: StateReader, community: bytes, peer: Peer | None) -> Title | N
     return name_in_genesis(peer.genesis)
 
 
-def _answer(
-    read: StateReader,
-    own: bytes,
-    peer: Peer,
-    connected: frozenset[bytes],
-    copies: Mapping[bytes, _StoredCopy],
-    behind: Behind,
-) -> PeerAnswer:
-    standing, now_ms = behind.standings.get(peer.community, PeerStanding()), behind.now_ms
-    copy = copies.get(peer.community, _StoredCopy())
-    ours, theirs = read.get("peer", (own, peer.community)), read.get("peer", (peer.community, own))
-    return PeerAnswer(
-        community=to_base32(peer.community),
-        trust=peer.trust,  # type: ignore[arg-type]  # written from the same literal
-        addresses=list(peer.addresses),
-        is_connected=peer.community in connected,
-        is_vouched=ours is not None and ours.is_vouched,
-        vouches_for_us=theirs is not None and theirs.is_vouched,
-        name=name_of(read, peer.community, peer),
-        last_seen_ms=peer.last_seen_ms,
-        records=copy.records,
-        unfolded=copy.unfolded,
-        newest_ms=copy.newest_ms,
-        marks=marks_of(read, peer.community),
-        unseen=standing.unseen.records,
-        unseen_since_ms=_moment(standing.unseen, now_ms),
-        is_behind=(standing.unseen.age_ms or 0) > (len(behind.standings) + 1) * POLL_MS,
-        lacking=standing.lacking.records,
-        lacking_since_ms=_moment(standing.lacking, now_ms),
-    )
-
-
 def _behind(node: Node) -> Behind:
     federation = node.federation_service
     standings = {community: federation.standing(community) for community in federation.connected()}
@@ -307,3 +328,53 @@ def _behind(node: Node) -> Behind:
 
 def _moment(gap: Gap, now_ms: int) -> int | None:
     return None if gap.age_ms is None else now_ms - gap.age_ms
+
+
+class _View:
+    """What all answers about communities are made from, read once."""
+
+    def __init__(self, read: StateReader, node: Node) -> None:
+        self._read = read
+        self._node = node
+        self._copies = _copies(read)
+        self._usage = node.quotas.usage(read.connection)
+        self._connected = node.federation_service.connected()
+        self._paused = node.federation_service.paused_lanes
+        self._behind = _behind(node)
+
+    def answer(self, peer: Peer) -> PeerAnswer:
+        read, own, community = self._read, self._node.community, peer.community
+        copy = self._copies.get(community, _StoredCopy())
+        standing, now_ms = self._behind.standings.get(community, PeerStanding()), self._behind.now_ms
+        ours, theirs = read.get("peer", (own, community)), read.get("peer", (community, own))
+        return PeerAnswer(
+            community=to_base32(community),
+            trust=peer.trust,  # type: ignore[arg-type]  # written from the same literal
+            addresses=list(peer.addresses),
+            is_connected=community in self._connected,
+            is_vouched=ours is not None and ours.is_vouched,
+            vouches_for_us=theirs is not None and theirs.is_vouched,
+            name=name_of(read, community, peer),
+            last_seen_ms=peer.last_seen_ms,
+            records=copy.records,
+            unfolded=copy.unfolded,
+            newest_ms=copy.newest_ms,
+            marks=marks_of(read, community),
+            unseen=standing.unseen.records,
+            unseen_since_ms=_moment(standing.unseen, now_ms),
+            is_behind=(standing.unseen.age_ms or 0) > (len(self._behind.standings) + 1) * POLL_MS,
+            lacking=standing.lacking.records,
+            lacking_since_ms=_moment(standing.lacking, now_ms),
+            kept_bytes=self._usage.of(community),
+            quota_bytes=self._node.quotas.quota_of(self._usage, community),
+            paused=[
+                PausedLane(
+                    lane=origin.lane,
+                    epoch=origin.epoch,
+                    size=copy.sizes.get((origin.lane, origin.epoch), 0),
+                    offered_size=offered_size,
+                )
+                for origin, offered_size in sorted(self._paused.items(), key=lambda item: item[0].text)
+                if origin.community == community
+            ],
+        )

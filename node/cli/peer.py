@@ -1,5 +1,6 @@
 """`wildgrass peer`: other communities, and how we stand with them."""
 
+from collections.abc import Sequence
 from gettext import gettext as _
 from typing import Any
 
@@ -67,6 +68,20 @@ vouch = _peer_move(
 dismiss = _peer_move("dismiss", "dismissal", _("Let it read them no longer."), _("Dismissed."))
 
 
+@command("quota", help=_("Keep more or less of a community's lanes: so many bytes of all, and of each."))
+@click.argument("community")
+@click.argument("bytes_max", type=click.IntRange(min=0), required=False)
+def quota(session: Session, community: str, bytes_max: int | None) -> None:
+    """Without a number what the settings say holds again."""
+    answer = session.ask("PUT", f"/peers/{in_path(community)}/quota", given(bytes_max=bytes_max))
+    session.show(
+        answer,
+        _("{used} of {quota} bytes are used. What was paused goes on where there is room now.").format(
+            used=answer["kept_bytes"], quota=answer["quota_bytes"]
+        ),
+    )
+
+
 @command("list", help=_("List all communities that this node knows."))
 def list_peers(session: Session) -> None:
     """List."""
@@ -87,6 +102,7 @@ def list_peers(session: Session) -> None:
         *table(
             [_("Name"), _("Trust"), _("Session"), _("Vouched"), _("How it was found"), _("Community")], rows
         ),
+        *_paused(answer["peers"]),
     )
 
 
@@ -139,6 +155,25 @@ def _behind(known: dict[str, Any]) -> str:
     return ", ".join(gaps)
 
 
+def _paused(peers: Sequence[dict[str, Any]]) -> list[str]:
+    text = _("{lane} of {community} is paused at {size} of {offered} records: its quota is used up.")
+    more = _("To keep more of it: wildgrass peer quota {community} BYTES")
+    return [
+        line
+        for known in peers
+        for lane in known["paused"]
+        for line in (
+            text.format(
+                lane=lane["lane"],
+                community=in_words(known["name"]) if known.get("name") else known["community"],
+                size=lane["size"],
+                offered=lane["offered_size"],
+            ),
+            more.format(community=known["community"]),
+        )
+    ]
+
+
 def _vouching(*, we: bool, they: bool) -> str:
     if we and they:
         return _("both ways")
@@ -160,4 +195,5 @@ peer = group(
     pairing,
     rule,
     blocks,
+    quota,
 )

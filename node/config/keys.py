@@ -19,6 +19,7 @@ from protocol.limits import (
     GRANT_BYTES_SECOND,
     GRANT_BYTES_SECOND_MIN,
     GRANT_REQUESTS_SECOND,
+    INTEGER_MAX,
     RELAY_BYTES_MAX,
     RELAY_DAYS_MAX,
     RELAY_OBJECTS_MAX,
@@ -343,6 +344,24 @@ LISTED = (
         read=read_count(REQUESTS_MAX, 2**20),
         default=GRANT_REQUESTS_SECOND,
         summary="How many requests a second one peer may make.",
+    ),
+    Key(
+        name="quota_lane_bytes",
+        read=read_count(0, INTEGER_MAX),
+        default=2**30,
+        summary="How many bytes of one lane of another community are kept.",
+    ),
+    Key(
+        name="quota_community_bytes",
+        read=read_count(0, INTEGER_MAX),
+        default=2 * 2**30,
+        summary="How many bytes of all lanes of one other community are kept; for one of them: wildgrass peer quota.",
+    ),
+    Key(
+        name="quota_all_bytes",
+        read=read_count(0, INTEGER_MAX),
+        default=8 * 2**30,
+        summary="How many bytes of all lanes of all other communities are kept.",
     ),
 )
 KEYS = {key.name: key for key in LISTED}

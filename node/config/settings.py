@@ -50,6 +50,9 @@ class Settings:
     peer_bytes_second: int
     peer_bytes_burst: int
     peer_requests_second: int
+    quota_lane_bytes: int
+    quota_community_bytes: int
+    quota_all_bytes: int
     origins: Mapping[str, Origin]
 
     def origin_of(self, name: str) -> Origin:

@@ -12,7 +12,7 @@ many at a time as wait, questions of the rest of the node to a peer and back.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from node.errors import NodeError
@@ -54,15 +54,14 @@ from protocol.exchange.relay_events import (
 from protocol.exchange.replication_events import (
     Drop,
     HeadCompared,
-    LaneAdvanced,
     LanesLoaded,
-    LaneStored,
     LoadLanes,
     PlacesLoaded,
     Reply,
     RequestAsked,
     Send,
     Serve,
+    StepOutcome,
     StepsFailed,
     WakeAt,
     Woken,
@@ -202,6 +201,11 @@ class Driver:
         """Return who is behind, an open peer or we."""
         now_ms = int(asyncio.get_running_loop().time() * 1000)
         return self._exchange.replication.standing.of(peer, now_ms)
+
+    @property
+    def paused_lanes(self) -> Mapping[Origin, int]:
+        """The largest size on offer of each lane that is at its quota."""
+        return self._exchange.replication.paused_lanes
 
     async def until_room(self) -> None:
         """Wait until no more waits to be stored than may."""
@@ -378,7 +382,7 @@ class Driver:
             for event in await self._taken(await self._steps.take_all()):
                 self.tell(event)
 
-    async def _taken(self, steps: Sequence[StoreStep]) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
+    async def _taken(self, steps: Sequence[StoreStep]) -> Sequence[StepOutcome]:
         """What came of the steps; where a transaction fails, each lane is tried alone."""
         try:
             return await self._store.take_steps(steps, peers=self._exchange.replication.open_peers)

@@ -247,6 +247,15 @@ class Federation:
         """Sign without the answers that are waited for: a steward has decided so."""
         self._links.driver.go_on_alone()
 
+    @property
+    def paused_lanes(self) -> Mapping[Origin, int]:
+        """The largest size on offer of each lane that is at its quota (section 30.5)."""
+        return self._links.driver.paused_lanes
+
+    def quota_changed(self, community: bytes) -> None:
+        """Look again at the lanes of a community: what was paused may go on."""
+        self._links.driver.reconsider(community)
+
     def note(self, advance: Advance) -> None:
         """Hear what the writer has done; signed heads are pushed, and lanes of new epochs asked for."""
         if advance.signed:

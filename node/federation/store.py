@@ -14,11 +14,8 @@ from protocol.exchange.following import OwnLaneSeen, ReportDamage
 from protocol.exchange.frames import Answer, CosignGet, Request, SealedObject
 from protocol.exchange.holding import HeldLane, ReportFork, SignedHead, StoreStep
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
-from protocol.exchange.relay_events import (
-    RelayEvent,
-    RelayWork,
-)
-from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.exchange.relay_events import RelayEvent, RelayWork
+from protocol.exchange.replication_events import LaneAdvanced, StepOutcome
 from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.exchange.statements import StatementJudged, StatementsLoaded
 from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
@@ -85,11 +82,11 @@ class FederationStore(Protocol):
 
     async def take_steps(
         self, steps: Sequence[StoreStep], *, peers: Collection[bytes]
-    ) -> Sequence[LaneStored | LaneAdvanced | StepsFailed]:
+    ) -> Sequence[StepOutcome]:
         """Take steps in order, in one transaction, and return what came of them once it is synced.
 
-        Entries fit only behind those that are there, a head only on its entries. `readers` of a
-        `LaneAdvanced` are those of `peers` that may see the lane.
+        Entries fit only behind those that are there and into the lane's quota, a head only on its entries.
+        `readers` of a `LaneAdvanced` are those of `peers` that may see the lane.
         """
 
     async def own_advances(

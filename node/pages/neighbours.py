@@ -20,6 +20,7 @@ from node.actions.peers import (
     block_peer,
     dismiss_peer,
     follow_peer,
+    keep_more,
     list_peers,
     unfollow_peer,
     vouch_peer,
@@ -54,7 +55,9 @@ _ID_CHARACTERS_SHOWN = 8
 CardState = Literal["in_step", "catching_up", "away", "silent", "found", "heard", "blocked"]
 _ORDER: tuple[CardState, ...] = ("in_step", "catching_up", "away", "silent", "found", "heard", "blocked")
 _DONE_ALREADY = ("peer_vouched_already", "peer_not_vouched")
-_SAID = ("followed", "unfollowed", "vouched", "dismissed", "blocked", "added", "relay", "unrelay", "alone")
+_SAID = (
+    "followed", "unfollowed", "vouched", "dismissed", "blocked", "added", "relay", "unrelay", "alone", "more"
+)  # fmt: skip
 
 Deed = Callable[[Node, PeerName], Awaitable[object]]
 _DEEDS: dict[str, tuple[Deed, str]] = {
@@ -64,6 +67,7 @@ _DEEDS: dict[str, tuple[Deed, str]] = {
     "block": (block_peer, "blocked"),
     "relay": (add_relay, "relay"),
     "unrelay": (drop_relay, "unrelay"),
+    "more": (keep_more, "more"),
 }
 
 
@@ -126,7 +130,7 @@ async def go_on_alone(asked: Asked) -> GoTo:
 
 
 async def do_deed(asked: Asked) -> GoTo:
-    """Unfollow, vouch for, dismiss or block a community."""
+    """Unfollow, vouch for, dismiss or block a community, or keep more of it."""
     deed = _DEEDS.get(asked.path["deed"])
     if deed is None:
         raise NodeError("not_found", asked.path["deed"][:40])

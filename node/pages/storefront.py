@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from node.actions.listings import ListingAnswer, ListingPlace, SearchQuery, search_listings, show_listing
 from node.actions.offers import show_offer
+from node.actions.peers import is_lane_paused
 from node.actions.shapes import new_id
 from node.errors import NodeError, report
 from node.pages.answering import Page
@@ -79,6 +80,7 @@ async def listing_page(
         "typed": asked.form,
         "order_id": asked.form["order_id"] or to_base32(new_id(asked.node.clock.now())),
         "own": to_base32(asked.node.community),
+        "is_paused": is_lane_paused(asked.node, listing.community, f"market/{listing.sector}"),
         "may_order": offer.preview is not None
         and not listing.is_withdrawn
         and listing.availability != "out_of_stock",

@@ -74,6 +74,11 @@ class StoreFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaReached:
+    """The store did not take entries, because no more of this lane is to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Retried:
     """Some time has passed."""
 
@@ -96,7 +101,8 @@ class Forked:
 
 
 Event = (
-    Compared | Adopted | Forked | Offered | NewsOffered | Loaded | Permitted | OwnAdvanced | StoreFailed | Retried
+    Compared | Adopted | Forked | Offered | NewsOffered | Loaded | Permitted | OwnAdvanced | StoreFailed | QuotaReached
+    | Retried
     | Answered | Unanswered | Stored | PeerLeft
 )  # fmt: skip
 
@@ -137,6 +143,7 @@ class State(Enum):
     CURRENT = "nothing more is offered"
     WANTING = "waiting for its turn"
     FETCHING = "being fetched"
+    PAUSED = "at its quota"
     OWN = "written here"
     STOPPED = "forked or damaged"
 
@@ -158,12 +165,17 @@ class LaneFollower:
         self._compared: deque[tuple[int, bytes]] = deque(maxlen=_COMPARED_KEPT)
         self._is_comparing = False
         self._synced_size = 0
+        self._taken: NewsOffered | None = None
 
     @property
     def missing(self) -> int:
         """How many entries the largest offer has beyond what is held; the shortest fetch goes first."""
-        sizes = [offer.checkpoint.size for offer in self._offers.values()]
-        return max(sizes, default=0) - (self._held.size if self._held else 0)
+        return self.offered_size - (self._held.size if self._held else 0)
+
+    @property
+    def offered_size(self) -> int:
+        """The largest size on offer; 0 where nothing is."""
+        return max((offer.checkpoint.size for offer in self._offers.values()), default=0)
 
     @property
     def offering(self) -> Iterable[bytes]:
@@ -172,7 +184,7 @@ class LaneFollower:
 
     def has(self, offer: OfferedHead) -> bool:
         """Whether what is offered is held, or being stored: the same root, or the root of a smaller tree."""
-        if self._held is None or self.state in (State.LOADING, State.OWN, State.STOPPED):
+        if self._held is None or self.state in (State.LOADING, State.PAUSED, State.OWN, State.STOPPED):
             return False
         return offer.checkpoint.size <= self._held.adopted_size and not self._is_beyond(offer)
 
@@ -226,14 +238,22 @@ class LaneFollower:
         return [*smaller, *(OwnLaneSeen(peer, self.origin, beyond[peer]) for peer in seen)]
 
     def _sealed(self, event: Loaded) -> list[Effect]:
-        """Learn that the epoch was closed; of the rest the answer may be older than the steps handed on."""
+        """Learn that the epoch was closed, and the quota; the rest may be older than the steps handed on."""
         assert self._held is not None, "only a lane that was loaded is sealed"
-        self._held = replace(self._held, sealed=event.held.sealed)
+        self._held = replace(self._held, sealed=event.held.sealed, room_bytes=event.held.room_bytes)
         return []
 
     def _loaded_stopped(self, event: Loaded) -> list[Effect]:
         """A successor note ends a fork: it says which branch goes on."""
         return self._loaded(event) if event.held.sealed is not None else []
+
+    def _pause(self, _event: QuotaReached) -> list[Effect]:
+        """Keep what is there and what is offered; what the store says next, when it is asked, decides."""
+        self.state = State.PAUSED
+        self._fetch = None
+        if self._taken is not None:  # it was believed stored, and is not
+            self._offers.setdefault(self._taken.peer, self._taken.offer)
+        return []
 
     def _load_again(self, _event: Event) -> list[Effect]:
         return [Load(self.origin)]
@@ -276,13 +296,14 @@ class LaneFollower:
             adopt = steps[-1]
             assert isinstance(adopt, AdoptHead), "the head comes last"
             self._held = replace(self._held, size=head.size, hashes=adopt.hashes, adopted=head)
+            self._taken = event
         return [*effects, *(steps or []), *self._weigh()]
 
     def _weigh(self) -> list[Effect]:
         """Queue for a fetch where somebody offers more than is held, under a signature that holds."""
         head, effects = self._best()
-        if head is not None:
-            self.state = State.WANTING
+        if head is not None and self._held is not None:
+            self.state = State.WANTING if self._held.has_room_for(head.size) else State.PAUSED
         return effects
 
     def _best(self) -> tuple[SignedHead | None, list[Effect]]:
@@ -441,10 +462,12 @@ class LaneFollower:
 
     def _peer_left(self, event: PeerLeft) -> list[Effect]:
         self._offers.pop(event.peer, None)
+        if self._taken is not None and self._taken.peer == event.peer:
+            self._taken = None
         return []
 
     def _peer_left_fetch(self, event: PeerLeft) -> list[Effect]:
-        self._offers.pop(event.peer, None)
+        self._peer_left(event)
         return self._tell_fetch(event)
 
     # The legal moves. What is not listed is late, or not this lane's affair, and changes nothing.
@@ -460,12 +483,14 @@ class LaneFollower:
         (State.CURRENT, NewsOffered): _take_news,
         (State.CURRENT, PeerLeft): _peer_left,
         (State.CURRENT, StoreFailed): _store_failed,
+        (State.CURRENT, QuotaReached): _pause,
         (State.WANTING, Loaded): _sealed,
         (State.WANTING, Offered): _keep_offer,
         (State.WANTING, NewsOffered): _keep_offer,
         (State.WANTING, Permitted): _start,
         (State.WANTING, PeerLeft): _peer_left,
         (State.WANTING, StoreFailed): _store_failed,
+        (State.WANTING, QuotaReached): _pause,
         (State.FETCHING, Loaded): _sealed,
         (State.FETCHING, Offered): _join_fetch,
         (State.FETCHING, NewsOffered): _join_fetch,
@@ -474,6 +499,11 @@ class LaneFollower:
         (State.FETCHING, Stored): _tell_fetch,
         (State.FETCHING, PeerLeft): _peer_left_fetch,
         (State.FETCHING, StoreFailed): _store_failed,
+        (State.FETCHING, QuotaReached): _pause,
+        (State.PAUSED, Loaded): _loaded,
+        (State.PAUSED, Offered): _keep_offer,
+        (State.PAUSED, NewsOffered): _keep_offer,
+        (State.PAUSED, PeerLeft): _peer_left,
         (State.STOPPED, Loaded): _loaded_stopped,
         (State.OWN, Loaded): _sealed,
         (State.OWN, Offered): _doubt_own,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.identity.successor import SealedLane
-from protocol.limits import TILE_HEIGHT, TILE_WIDTH
+from protocol.limits import INTEGER_MAX, QUOTA_ENTRY_BYTES, TILE_HEIGHT, TILE_WIDTH
 from protocol.log.checkpoint import Checkpoint, open_checkpoint
 from protocol.log.merkle import CompactRange
 from protocol.log.origin import Origin
@@ -42,6 +42,7 @@ class HeldLane:
     way; after a kill `size` may lie between the two. An own lane is written here and never fetched. A lane that
     `is_forked` is proven to have two histories: it is kept as it stands. `sealed` is what a successor note says
     that the lane came to, where its epoch is closed: then nothing beyond counts, and a fork has ended.
+    `room_bytes` is what its quota leaves for more of it (section 30.5).
     """
 
     origin: Origin
@@ -53,11 +54,16 @@ class HeldLane:
     is_own: bool = False
     is_forked: bool = False
     sealed: SealedLane | None = None
+    room_bytes: int = INTEGER_MAX
 
     @property
     def is_complete(self) -> bool:
         """Whether the epoch is closed and the lane held as far as it counts."""
         return self.sealed is not None and self.adopted_size >= self.sealed.size
+
+    def has_room_for(self, size: int) -> bool:
+        """Whether so many entries may fit into its quota, were all that are missing empty ones."""
+        return (size - self.size) * kept_bytes(1, 2) <= self.room_bytes
 
     @property
     def adopted_size(self) -> int:
@@ -120,6 +126,11 @@ class KeepCosignatures:
 
 
 StoreStep = KeepCosignatures | RememberHead | StoreEntries | AdoptHead
+
+
+def kept_bytes(entries: int, packed_bytes: int) -> int:
+    """Return what so many entries, packed into so many bytes, count in a quota."""
+    return packed_bytes + entries * QUOTA_ENTRY_BYTES
 
 
 def step_bytes(step: StoreStep) -> int:

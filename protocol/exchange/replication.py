@@ -56,6 +56,7 @@ from protocol.exchange.replication_events import (
     HeadCompared,
     HeadsStated,
     LaneAdvanced,
+    LaneFull,
     LanesLoaded,
     LaneStored,
     LoadLanes,
@@ -161,6 +162,15 @@ class Replication:
     def lane_states(self) -> Mapping[Origin, State]:
         """Where every lane stands that is followed or being asked about."""
         return {origin: follower.state for origin, follower in self._followers.items()}
+
+    @property
+    def paused_lanes(self) -> Mapping[Origin, int]:
+        """The largest size on offer of each lane that is at its quota."""
+        return {
+            origin: follower.offered_size
+            for origin, follower in self._followers.items()
+            if follower.state is State.PAUSED
+        }
 
     def handle(self, event: Event, now_ms: int) -> list[Effect]:
         """Take one event and return what to do, in order."""
@@ -374,6 +384,12 @@ class Replication:
     def _fork_proven(self, event: ForkProven, now_ms: int) -> list[Effect]:
         return self._tell_lane(event.origin, following.Forked(), now_ms)
 
+    def _lane_full(self, event: LaneFull, now_ms: int) -> list[Effect]:
+        self._pass_on(event.origin, TREE_SIZE_MAX)
+        self._adopting.pop(event.origin, None)
+        self._places.doubt()  # what was offered counted as taken
+        return self._tell_lane(event.origin, following.QuotaReached(), now_ms)
+
     def _lane_advanced(self, event: LaneAdvanced, now_ms: int) -> list[Effect]:
         """Tell everybody who may see it and is not known to have it: news with its entries."""
         if event.is_own:
@@ -546,6 +562,7 @@ class Replication:
         HeadCompared: _head_compared,
         HeadsStated: _heads_stated,
         ForkProven: _fork_proven,
+        LaneFull: _lane_full,
         LaneAdvanced: _lane_advanced,
         WishesChanged: _wishes_changed,
         RequestAsked: _request_asked,

@@ -100,6 +100,13 @@ class ForkProven:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneFull:
+    """The store did not take entries of a lane, because its quota leaves no room for them (section 30.5)."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class LaneAdvanced:
     """A lane shows a new head: one of our own, or one that was adopted; its checkpoint is synced.
 
@@ -114,6 +121,9 @@ class LaneAdvanced:
     count: int = 0
     packed: bytes = b""
     readers: frozenset[bytes] | None = None
+
+
+StepOutcome = LaneStored | LaneAdvanced | StepsFailed | LaneFull
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +161,8 @@ class Woken:
 
 Event = (
     PlacesLoaded | PeerOpened | PeerVisited | PeerClosed | FrameReceived | LanesLoaded | HeadsSummedUp | HeadsItemized
-    | LaneStored | StepsFailed | HeadCompared | HeadsStated | ForkProven | LaneAdvanced | WishesChanged | RequestAsked
-    | Woken
+    | LaneStored | StepsFailed | LaneFull | HeadCompared | HeadsStated | ForkProven | LaneAdvanced | WishesChanged
+    | RequestAsked | Woken
 )  # fmt: skip
 
 

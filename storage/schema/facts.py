@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 7
+VERSION = 8
 
 metadata = sa.MetaData()
 
@@ -196,6 +196,14 @@ acknowledgements = sa.Table(  # peers that have ever shown a head of our own lan
     metadata,
     sa.Column("peer", Bytes, primary_key=True),
     sa.Column("first_ms", Integer, nullable=False),
+)
+
+quotas = sa.Table(  # of whom a steward keeps more or less than the settings say
+    "quotas",
+    metadata,
+    sa.Column("community", Bytes, primary_key=True),
+    sa.Column("bytes_max", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 auditors = sa.Table(

@@ -1,5 +1,6 @@
 """One followed lane: offers weighed, news taken, own lanes guarded, and every state under every event."""
 
+from dataclasses import replace
 from itertools import permutations, product
 
 import pytest
@@ -19,6 +20,7 @@ from protocol.exchange.following import (
     OwnAdvanced,
     OwnLaneSeen,
     Permitted,
+    QuotaReached,
     ReportDamage,
     Retried,
     State,
@@ -38,7 +40,8 @@ from protocol.exchange.holding import (
 )
 from protocol.exchange.news import make_news
 from protocol.identity.keys import SigningKey
-from protocol.limits import NEWS_BYTES_MAX
+from protocol.limits import INTEGER_MAX, NEWS_BYTES_MAX
+from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
 from protocol.log.merkle import leaf_hashes
 from protocol.log.tiles import pack_entries
 from tests.exchange.memory_store import MemoryStore, sign_head
@@ -65,7 +68,7 @@ def news(peer: bytes, size: int, start: int, *, told: list[bytes] | None = None)
     return NewsOffered(peer, read_offer(stated), News(stated, start, packed))
 
 
-def held(size: int, *, is_own: bool = False, broken: bool = False) -> HeldLane:
+def held(size: int, *, is_own: bool = False, broken: bool = False, room: int = INTEGER_MAX) -> HeldLane:
     store = MemoryStore(A if is_own else B, KEYS[A], LOG_PUBLICS)
     if is_own:
         store.append(ORIGIN, entries(size))
@@ -78,7 +81,7 @@ def held(size: int, *, is_own: bool = False, broken: bool = False) -> HeldLane:
             lane.leaves[0] = b"!" * 32
     lane_held = store.held(ORIGIN)
     assert lane_held is not None
-    return lane_held
+    return replace(lane_held, room_bytes=room)
 
 
 def follow(*events: Event) -> tuple[LaneFollower, list[Effect]]:
@@ -301,6 +304,7 @@ def reach(state: State) -> LaneFollower:
         State.CURRENT: (Loaded(held(10)),),
         State.WANTING: (Loaded(held(10)), offered(P, 20)),
         State.FETCHING: (Loaded(held(10)), offered(P, 20), Permitted()),
+        State.PAUSED: (Loaded(held(10, room=100)), offered(P, 20)),
         State.OWN: (Loaded(held(10, is_own=True)),),
         State.STOPPED: (Loaded(held(10)), offered(P, 10, changed=3), Permitted()),
     }
@@ -321,6 +325,9 @@ EVENTS: dict[str, Event] = {
     "adopted": Adopted(10),
     "compared": Compared(),
     "forked": Forked(),
+    "quota reached": QuotaReached(),
+    "quota raised": Loaded(held(10, room=10**9)),
+    "no room": Loaded(held(10, room=0)),
     "retried": Retried(),
     "answered": Answered(P, EdgeJob(), Refused(0, "lane_not_served", "")),
     "unanswered": Unanswered(P, EdgeJob()),
@@ -330,15 +337,23 @@ EVENTS: dict[str, Event] = {
 NEXT: dict[tuple[State, str], State] = {
     **{(state, name): state for state, name in product(State, EVENTS)},
     (State.LOADING, "loaded"): State.CURRENT,
+    (State.LOADING, "quota raised"): State.CURRENT,
+    (State.LOADING, "no room"): State.CURRENT,
     (State.LOADING, "loaded own"): State.OWN,
     (State.CURRENT, "offered more"): State.WANTING,
     (State.CURRENT, "store failed"): State.LOADING,
+    (State.CURRENT, "quota reached"): State.PAUSED,
     (State.WANTING, "permitted"): State.FETCHING,
     (State.WANTING, "store failed"): State.LOADING,
+    (State.WANTING, "quota reached"): State.PAUSED,
     (State.FETCHING, "answered"): State.CURRENT,
     (State.FETCHING, "unanswered"): State.CURRENT,
     (State.FETCHING, "peer left"): State.CURRENT,
     (State.FETCHING, "store failed"): State.LOADING,
+    (State.FETCHING, "quota reached"): State.PAUSED,
+    (State.PAUSED, "loaded"): State.WANTING,
+    (State.PAUSED, "loaded own"): State.LOADING,
+    (State.PAUSED, "quota raised"): State.WANTING,
     (State.OWN, "offered more"): State.LOADING,
     (State.OWN, "news"): State.LOADING,
     (State.OWN, "store failed"): State.LOADING,
@@ -358,3 +373,50 @@ def test_every_lane_state_meets_every_event(state: State, name: str) -> None:
         assert (state, name) == (State.CURRENT, "news")
     if state is State.STOPPED:
         assert effects == []
+
+
+def test_a_lane_at_its_quota_is_asked_for_no_more_and_goes_on_when_it_is_raised() -> None:
+    """What is held stays, what is offered is remembered, and a larger quota is all it takes."""
+    follower, _ = follow(Loaded(held(10)), offered(P, 700), Permitted())
+    assert follower.handle(QuotaReached()) == []
+    assert follower.handle(offered(Q, 900)) == follower.handle(news(P, 701, 700)) == []
+    assert (follower.state, follower.offered_size) == (State.PAUSED, 900)
+    assert follower.handle(Loaded(held(10, room=0))) == []
+    assert follower.state is State.PAUSED
+    follower.handle(Loaded(held(10, room=10**6)))
+    assert follower.state is State.WANTING
+    asks = follower.handle(Permitted())
+    assert [effect.peer for effect in asks if isinstance(effect, Ask)] == [Q]
+
+
+def test_news_that_the_quota_refused_is_offered_still() -> None:
+    """It was believed stored; when there is room it is fetched, from whoever told it and is still there."""
+    follower, _ = follow(Loaded(held(10)), news(P, 12, 10), QuotaReached())
+    assert (follower.state, follower.offered_size) == (State.PAUSED, 12)
+    follower.handle(Loaded(held(10)))
+    assert follower.state is State.WANTING
+    follower, _ = follow(Loaded(held(10)), news(P, 12, 10), PeerLeft(P), QuotaReached())
+    assert (follower.state, follower.offered_size) == (State.PAUSED, 0)
+
+
+def test_a_head_far_beyond_every_quota_is_not_even_begun() -> None:
+    """2^48 entries do not fit however small they are; one more that fits is wanted."""
+    for size, room, state in (
+        (2**48, 10**12, State.PAUSED),
+        (11, 65, State.PAUSED),
+        (11, 66, State.WANTING),
+    ):
+        note = make_checkpoint_note(Checkpoint(ORIGIN.text, size, bytes(32)), KEYS[A])
+        follower, _ = follow(Loaded(held(10, room=room)), Offered(P, read_offer(state_head(note))))
+        assert follower.state is state
+
+
+def test_an_answer_of_a_fetch_that_was_paused_stores_nothing() -> None:
+    """It comes too late, and its lane is asked for nothing."""
+    owner = MemoryStore(A, KEYS[A], LOG_PUBLICS)
+    owner.append(ORIGIN, entries(700))
+    follower, effects = follow(Loaded(held(10)), offered(P, 700), Permitted())
+    ask = next(effect for effect in effects if isinstance(effect, Ask))
+    follower.handle(QuotaReached())
+    assert follower.handle(Answered(P, ask.job, owner.answer(B, ask.request))) == []
+    assert follower.state is State.PAUSED

@@ -197,7 +197,8 @@ def test_each_state_of_a_card_follows_from_what_is_known() -> None:
     """Trust first, then the session, then what is folded."""
 
     def peer(trust: str, **more: object) -> PeerAnswer:
-        whole = {"is_connected": False, "is_vouched": False, "vouches_for_us": False, **more}
+        whole = {"is_connected": False, "is_vouched": False, "vouches_for_us": False, "kept_bytes": 0}
+        whole |= {"quota_bytes": 1, "paused": [], **more}
         return PeerAnswer(community=STRANGER, trust=trust, addresses=[], **whole)
 
     assert state_of(None) == "heard"
