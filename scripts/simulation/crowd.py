@@ -54,6 +54,7 @@ WAY_MS = (10, 50)
 SYNC_MS = (2, 10)
 RECORD_BYTES = 500
 LANE = "market/food"
+_START_MS = 2_000  # within so long all begin
 
 
 class PublicState:
@@ -128,7 +129,7 @@ class Crowd:
                 if other.is_public and other is not member:
                     member.dialling.aim(other.community, [Address("direct", "crowd", other.place + 1)], 0)
         for member in self.members:
-            self._wake(member, 0)
+            self._wake(member, self.random.randint(0, _START_MS))
 
     # What is measured.
 
