@@ -121,6 +121,7 @@ _CODES_OF: Mapping[str, tuple[str, ...]] = {
         "policy_not_adopted",
     ),
     "10.5": ("relay_is_self",),
+    "10.6": ("witness_is_self",),
     "11.2": (
         "shop_unknown",
         "listing_unknown",

@@ -12,11 +12,14 @@ from tests.market_day import market_day
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# Families of codes that an audit can never meet: those of sessions, of sealing, of tools for single files.
+# Families of codes that an audit can never meet: those of sessions, of sealing, of tools for single files, of what
+# nodes ask of each other as witnesses, relays, keepers of copies and neighbours.
 _ELSEWHERE = re.compile(
     r"session_|frame_|request|heads_|fetch_|sealed_|key_box_|wrapped_|payload_|lines_mismatch|commitment_|answer_|blob_"
     r"|range_|store_|proof_(too|malformed)|bundle_|tile_(path|address|length|edge)|tree_(index|hash_count)"
     r"|entropy_|cosignatures_too_few|destination_|file_unknown|lane_not_served"
+    r"|add_checkpoint_|witness_(size|proof|log)|fork_|rate_|relay_(not|full|list)|receipt_refused"
+    r"|statements?_(not|other|unsorted)|backup_|recovery_refused|address_|invite_|pairing"
 )
 
 
