@@ -79,6 +79,7 @@ from storage.views.reading import StateReader
 
 FOLLOWED = "followed"
 SEALED_ORDERS_MAX = 1_024
+HEADS_LOOKED_AT_MAX = HEADS_PAGE_MAX + 1  # for one page; of those that the asker may not read, more follow
 
 
 def hold_lanes(
@@ -313,7 +314,7 @@ def _store_entries(store: LaneStore, key: int, run: Sequence[StoreEntries]) -> i
 def _heads(read: StateReader, reader: bytes, request: HeadsSince) -> Answer:
     heads = HeadStore(read.connection)
     instance, newest = heads.instance(), heads.change_number()
-    changed = heads.heads_after(request.after, HEADS_PAGE_MAX + 1)
+    changed = heads.heads_after(request.after, HEADS_LOOKED_AT_MAX)
     origins = [Origin(head.community, head.lane, head.epoch) for head in changed]
     return make_heads_page(
         request,
@@ -324,6 +325,7 @@ def _heads(read: StateReader, reader: bytes, request: HeadsSince) -> Answer:
         readable={origin for origin in origins if may_serve(read, origin, reader)},
         instance=instance,
         newest=newest,
+        is_whole=len(changed) < HEADS_LOOKED_AT_MAX,
     )
 
 

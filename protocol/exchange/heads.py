@@ -135,11 +135,12 @@ def make_heads_page(
     readable: Container[Origin],
     instance: bytes,
     newest: int,
+    is_whole: bool = True,
 ) -> Heads:
     """Return the answer to `question` from the changes after `question.after`, in order of their numbers.
 
     The asker sees the lanes in `readable` only. `newest` is the store's newest number; a page that is cut
-    short at its limit goes through the last change that it looked at.
+    short at its limit, or because `changes` are not the whole of them, goes through the last one looked at.
     """
     if is_restart(question, instance=instance, newest=newest):
         return Heads(question.number, instance, 0, True, ())
@@ -151,7 +152,7 @@ def make_heads_page(
         if change.origin in readable:
             heads.append(state_head(change.note))
         through = change.number
-    return Heads(question.number, instance, newest, False, tuple(heads))
+    return Heads(question.number, instance, newest if is_whole else through, not is_whole, tuple(heads))
 
 
 def make_summary(

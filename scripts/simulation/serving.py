@@ -116,6 +116,7 @@ def _heads(node: "Node", reader: bytes, request: HeadsSince) -> Answer:
         readable={change.origin for change in changes if _may_serve(node, change.origin, reader)},
         instance=image.instance,
         newest=image.changes,
+        is_whole=len(changes) <= HEADS_PAGE_MAX,
     )
 
 

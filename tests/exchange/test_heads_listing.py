@@ -80,7 +80,15 @@ def listen(
         question = effects[0].question
         assert isinstance(question, HeadsSince)
         later = [change for change in told if change.number > question.after]
-        page = make_heads_page(question, later, readable=readable, instance=instance, newest=newest)
+        looked_at = later[: HEADS_PAGE_MAX + 1]  # a store looks at no more for one page
+        page = make_heads_page(
+            question,
+            looked_at,
+            readable=readable,
+            instance=instance,
+            newest=newest,
+            is_whole=len(looked_at) == len(later),
+        )
         assert len(page.heads) <= HEADS_PAGE_MAX
         heard += page.heads
         effects = listing.handle(Listed(page))
