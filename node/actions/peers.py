@@ -24,6 +24,7 @@ from protocol.identity.keys import to_base32
 from protocol.lanes.charter.peers import PeerDismissed, PeerVouched
 from protocol.lanes.kind import CHARTER
 from protocol.limits import INDEX_LANES_MAX, INTEGER_MAX, POLL_MS
+from protocol.log.origin import Origin
 from storage.heads import HeadStore
 from storage.peers import Peer, all_peers, peer_of, save_peer
 from storage.quotas import set_quota
@@ -191,6 +192,8 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
         for found in federation.neighbours
     ]
 
+    sessions = _sessions(node)
+
     def question(read: StateReader) -> PeersAnswer:
         peers = all_peers(read.connection)
         followed = [peer.community for peer in peers if peer.trust == "followed"]
@@ -201,7 +204,7 @@ async def list_peers(node: Node, request: PeersQuery) -> PeersAnswer:
             if each.known.genesis and each.known.community not in known
         ]
         shown = [*peers, *told[:HEARSAY_SHOWN_MAX]]
-        view = _View(read, node)
+        view = _View(read, node, sessions)
         answers = [view.answer(peer) for peer in shown]
         return PeersAnswer(
             peers=[
@@ -266,20 +269,23 @@ async def _set_trust(node: Node, community: bytes, trust: Trust) -> PeerAnswer:
 
 
 async def _show_peer(node: Node, community: bytes) -> PeerAnswer:
+    sessions = _sessions(node)
+
     def question(read: StateReader) -> PeerAnswer:
         peer = peer_of(read.connection, community)
         if peer is None:
             raise NodeError("community_unknown", to_base32(community))
-        return _View(read, node).answer(peer)
+        return _View(read, node, sessions).answer(peer)
 
     return await node.look(question)
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """Who is behind just now, of the connected communities."""
+class _Sessions:
+    """What the federation says just now: how far who is connected is behind, and which lanes are paused."""
 
     standings: Mapping[bytes, PeerStanding]
+    paused: Mapping[Origin, int]
     now_ms: int
 
 
@@ -320,10 +326,11 @@ def name_of(read: StateReader, community: bytes, peer: Peer | None) -> Title | N
     return name_in_genesis(peer.genesis)
 
 
-def _behind(node: Node) -> Behind:
+def _sessions(node: Node) -> _Sessions:
+    """Ask the federation, which lives on the event loop: the store may be read on another thread."""
     federation = node.federation_service
     standings = {community: federation.standing(community) for community in federation.connected()}
-    return Behind(standings, node.clock.now())
+    return _Sessions(standings, dict(federation.paused_lanes), node.clock.now())
 
 
 def _moment(gap: Gap, now_ms: int) -> int | None:
@@ -333,25 +340,24 @@ def _moment(gap: Gap, now_ms: int) -> int | None:
 class _View:
     """What all answers about communities are made from, read once."""
 
-    def __init__(self, read: StateReader, node: Node) -> None:
+    def __init__(self, read: StateReader, node: Node, sessions: _Sessions) -> None:
         self._read = read
         self._node = node
         self._copies = _copies(read)
         self._usage = node.quotas.usage(read.connection)
-        self._connected = node.federation_service.connected()
-        self._paused = node.federation_service.paused_lanes
-        self._behind = _behind(node)
+        self._sessions = sessions
 
     def answer(self, peer: Peer) -> PeerAnswer:
         read, own, community = self._read, self._node.community, peer.community
         copy = self._copies.get(community, _StoredCopy())
-        standing, now_ms = self._behind.standings.get(community, PeerStanding()), self._behind.now_ms
+        sessions = self._sessions
+        standing, now_ms = sessions.standings.get(community, PeerStanding()), sessions.now_ms
         ours, theirs = read.get("peer", (own, community)), read.get("peer", (community, own))
         return PeerAnswer(
             community=to_base32(community),
             trust=peer.trust,  # type: ignore[arg-type]  # written from the same literal
             addresses=list(peer.addresses),
-            is_connected=community in self._connected,
+            is_connected=community in sessions.standings,
             is_vouched=ours is not None and ours.is_vouched,
             vouches_for_us=theirs is not None and theirs.is_vouched,
             name=name_of(read, community, peer),
@@ -362,7 +368,7 @@ class _View:
             marks=marks_of(read, community),
             unseen=standing.unseen.records,
             unseen_since_ms=_moment(standing.unseen, now_ms),
-            is_behind=(standing.unseen.age_ms or 0) > (len(self._behind.standings) + 1) * POLL_MS,
+            is_behind=(standing.unseen.age_ms or 0) > (len(sessions.standings) + 1) * POLL_MS,
             lacking=standing.lacking.records,
             lacking_since_ms=_moment(standing.lacking, now_ms),
             kept_bytes=self._usage.of(community),
@@ -374,7 +380,7 @@ class _View:
                     size=copy.sizes.get((origin.lane, origin.epoch), 0),
                     offered_size=offered_size,
                 )
-                for origin, offered_size in sorted(self._paused.items(), key=lambda item: item[0].text)
+                for origin, offered_size in sorted(sessions.paused.items(), key=lambda item: item[0].text)
                 if origin.community == community
             ],
         )

@@ -121,7 +121,7 @@ async def _fetch(node: Node, digest: bytes, place: ListingPlace) -> Blob | None:
     community = hash_of(place.community) if place.community else node.community
     key = (community, market_of(place.sector), id_of(place.listing_id))
 
-    connected = node.federation_service.connected()
+    connected = node.federation.connected() if node.federation else frozenset()
 
     def named(read: StateReader) -> tuple[str | None, list[bytes]]:
         listing = read.get("listing", key)

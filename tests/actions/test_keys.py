@@ -224,4 +224,7 @@ async def test_a_note_that_contests_our_own_stops_writing_until_it_is_chosen_aga
         mine = next(each for each in ours.contested if each.raw != other)
         assert to_base32(mine.name) in names
         await choose_note(node, NoteChoice(community=to_base32(node.community), note=to_base32(mine.name)))
+        async with asyncio.timeout(60):
+            while node.writer.refuses_because is not None:  # the state is folded anew first
+                await node.write(lambda _transaction: None)
         assert await publish(node, "after") == 1

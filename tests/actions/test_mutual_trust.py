@@ -17,6 +17,7 @@ from node.actions.invites import (
 )
 from node.actions.pairing import cancel_pairing, confirm_pairing, show_pairing, start_pairing
 from node.actions.peers import PeerName, PeersQuery, block_peer, list_peers
+from node.core import Node
 from node.errors import NodeError
 from protocol.errors import ProtocolError
 from protocol.exchange.addresses import parse_address
@@ -192,3 +193,19 @@ async def test_a_pairing_that_is_broken_off_leaves_no_trust(tmp_path: Path) -> N
         assert (await show_pairing(ferry.node, to_orchard)).code == "pairing_cancelled"
         assert await trust_between(ferry, orchard) == ("found", False, False)
         await asyncio.sleep(0)
+
+
+async def test_who_is_connected_is_listed_however_the_store_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question that is answered on another thread asks nothing of the federation there."""
+    monkeypatch.setattr(Node, "look", Node.read)
+    async with (
+        opened_community(tmp_path / "a", "Orchard") as orchard,
+        opened_community(tmp_path / "b", "Ferry") as ferry,
+    ):
+        made = await make_invite(orchard.node, InviteDraft(label="the ferry"))
+        await accept_invite(ferry.node, InviteText(text=made.link))
+        await ferry.until(lambda: both_trust(orchard, ferry))
+        (known,) = (await list_peers(ferry.node, PeersQuery())).peers
+        assert (known.community, known.is_connected) == (orchard.id, True)
