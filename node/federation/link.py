@@ -209,7 +209,7 @@ class Link:
             self._wake_seconds = effect.at_ms / 1000
         elif isinstance(effect, Close):
             self.end = effect
-            if self._alarm is not None:
+            if self._alarm is not None and not self._alarm.expired():
                 self._alarm.reschedule(0)
 
     def _queue(self, raw: bytes, frame: Frame | None) -> None:

@@ -18,6 +18,7 @@ NO_PAGES = {
     "/language/{language}": "leads back",
     "/welcome": "leads to the next step",
     "/welcome/{token}/community": "leads on: the community exists",
+    "/welcome/{token}/recovery": "leads on: the community exists",
 }
 
 
@@ -178,6 +179,7 @@ LOOKS = (
     ),
     Look("audit-clean", "steward", lambda site: f"/neighbours/{site.own}/audit"),
     Look("audit-findings", "steward", lambda site: f"/neighbours/{site.neighbour}/audit"),
+    Look("keys", "steward", _at("/keys")),
     Look("nowhere", "", _at("/nothing")),
     Look("order-unknown", "", _at("/o/nothing")),
     Look("role-missing", "member", _at("/desk")),
@@ -201,6 +203,7 @@ LOOKS = (
         lambda site: site.founding_url + "/community",
         _sending("main form button"),
     ),
+    Look("founding-recovery", "", lambda site: site.founding_url + "/recovery"),
     Look("founding-refused", "", lambda site: site.founding_url + "/language/tlh"),
     Look("founding-stranger", "", lambda site: site.founding_url[:-1]),
 )
