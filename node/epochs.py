@@ -19,8 +19,9 @@ from protocol.identity.successor import (
     verify_successor,
 )
 from protocol.lanes import BODY_TYPES
-from protocol.lanes.kind import Key
+from protocol.lanes.kind import CHARTER, Key
 from protocol.limits import SUCCESSORS_KEPT_MAX
+from protocol.log.merkle import leaf_hash
 from protocol.log.note import parse_note
 from protocol.log.origin import Origin
 from protocol.log.record import decode_record
@@ -83,16 +84,32 @@ def shown_successors(read: Reading, community: bytes) -> dict[int, bytes]:
 
 
 def known_genesis(read: Reading, community: bytes) -> Genesis | None:
-    """Return the genesis of a community, out of its charter or as it proved itself in a session."""
+    """Return the genesis of a community: as its charter is folded or stored, or as it proved itself in a session.
+
+    What is stored says it too, because the state of a community is empty while it is folded anew.
+    """
     known = read.get("community", (community,))
     if known is not None:
         return known.genesis  # type: ignore[no-any-return]  # a Community
     peer = peer_of(read.connection, community)
-    if peer is None or peer.genesis is None:
+    record = peer.genesis if peer is not None else None
+    if record is None:
+        record = _first_of_charter(read.connection, community)
+    if record is None:
         return None
-    body = decode_record(peer.genesis, BODY_TYPES).body
-    assert isinstance(body, Genesis), "only a genesis is kept with a peer"
+    body = decode_record(record, BODY_TYPES).body
+    assert isinstance(body, Genesis), "the record that names a community is its genesis"
     return body
+
+
+def _first_of_charter(connection: sa.Connection, community: bytes) -> bytes | None:
+    """Return record 0 of a stored charter, where it is the one whose leaf hash is the community's id."""
+    store = LaneStore(connection)
+    key = store.lane_key(community, CHARTER, 0)
+    if key is None or not store.size(key):
+        return None
+    record = store.entry(key, 0)
+    return record if leaf_hash(record) == community else None
 
 
 def drop_refused_branches(connection: sa.Connection, community: bytes, chain: EpochChain) -> bool:

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from node.actions.buying import OrderDraft, place_order
 from node.actions.keys import (
@@ -39,6 +41,7 @@ from protocol.errors import ProtocolError
 from protocol.identity.keys import SigningKey, to_base32
 from protocol.identity.recovery import derive_recovery_seeds
 from protocol.identity.successor import add_recovery_signature
+from protocol.lanes.kind import Key
 from tests.actions.test_one_community import DETAILS, open_shop
 
 SECOND, THIRD = bytes(16), b"third sheet's 16"
@@ -199,6 +202,26 @@ async def test_stewards_choose_between_two_notes_that_contradict_each_other(hous
             node, NoteChoice(community=to_base32(node.community), note=keys.contested[1])
         )
         assert (chosen.epoch, chosen.contested) == (1, [])
+
+
+class EmptyState:
+    """What a reader sees of a community in the moment in which it is folded anew."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def get(self, table: str, key: Key) -> Any:
+        return None
+
+
+async def test_a_community_has_its_keys_also_while_it_is_folded_anew(house: House) -> None:
+    """The first record of its charter says who it is; a community whose charter is not here is unknown."""
+    async with house.open() as node:
+        await rotate_keys(node, RotationDraft(words=house.words))
+        known = await node.read(lambda read: epoch_chain(read, node.community))
+        again = await node.read(lambda read: epoch_chain(EmptyState(read.connection), node.community))
+        assert again == known
+        assert await node.read(lambda read: epoch_chain(EmptyState(read.connection), bytes(32))) is None
 
 
 async def test_a_note_that_contests_our_own_stops_writing_until_it_is_chosen_against(house: House) -> None:

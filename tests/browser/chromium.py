@@ -23,6 +23,7 @@ import aiohttp
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_SECONDS = 60
+STILL_SECONDS = 0.05  # what moves after a page was laid out has moved by then
 PHONE_WIDTH_MAX = 600
 _FLAGS = (
     "--headless=new",
@@ -154,15 +155,27 @@ class Page:
         return base64.b64decode(answer["data"])
 
     async def _press(self, selector: str) -> None:
-        """The mouse at the middle of the element, as a person would: what covers it gets the click."""
-        element = f"document.querySelector({json.dumps(selector)})"
-        await self.say(f"{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
-        box = await self.say(f"{element}.getBoundingClientRect().toJSON()")
-        place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        """The mouse at the middle of the element, once it stands still and nothing covers it, as a person would."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            seen, place = None, await self._middle(selector)
+            while place is None or place != seen:
+                await asyncio.sleep(STILL_SECONDS)
+                seen, place = place, await self._middle(selector)
         for kind in ("mousePressed", "mouseReleased"):
             await self.call(
                 "Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1
             )
+
+    async def _middle(self, selector: str) -> list[float] | None:
+        """Scroll an element into sight and say where its middle is, None where something else would be hit there."""
+        middle: list[float] | None = await self.say(
+            "(element => { element.scrollIntoView({block: 'center', behavior: 'instant'}); "
+            "const box = element.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2, "
+            "hit = document.elementFromPoint(x, y), label = hit && hit.closest('label'); "
+            "return element.contains(hit) || label && label.control === element ? [x, y] : null })"
+            f"(document.querySelector({json.dumps(selector)}))"
+        )
+        return middle
 
 
 class Chromium:
