@@ -46,9 +46,11 @@ class LaneTree:
         while count := size >> TILE_HEIGHT * level:
             hashes = bytearray()
             for index in range(-(-count // TILE_WIDTH)):
-                hashes += tile(level, index, tile_width(size, level, index)) or b""
-            if len(hashes) != count * HASH_BYTES:
-                return None
+                width = tile_width(size, level, index)
+                stated = tile(level, index, width) or b""
+                if len(stated) != width * HASH_BYTES:
+                    return None  # at the first one: a forged size asks for any number of them
+                hashes += stated
             tree._levels.append(hashes)
             level += 1
         if width := size % TILE_WIDTH:
