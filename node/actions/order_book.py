@@ -43,7 +43,7 @@ class OrdersQuery(Request, frozen=True, kw_only=True):
 
 
 class OrderSummary(Answer, frozen=True, kw_only=True):
-    """One order in a list."""
+    """One order in a list; `buyer_marks` and `seller_marks` say what is proven against the two communities."""
 
     buyer: str
     seller: str
@@ -57,6 +57,8 @@ class OrderSummary(Answer, frozen=True, kw_only=True):
     respond_by_ms: int
     buyer_name: Title
     seller_name: Title
+    buyer_marks: list[Mark] = []
+    seller_marks: list[Mark] = []
     code: str | None = None
     group_id: str | None = None
 
@@ -179,6 +181,8 @@ def summary_of(read: StateReader, row: OrderRow) -> OrderSummary:
         respond_by_ms=row.respond_by_ms,
         buyer_name=_name(read, row.buyer),
         seller_name=_name(read, row.seller),
+        buyer_marks=marks_of(read, row.buyer),
+        seller_marks=marks_of(read, row.seller),
         code=row.code,
         group_id=to_base32(row.group_id) if row.group_id else None,
     )

@@ -3,6 +3,7 @@
 The link of an invite is shown once, in the answer to the form that made it. All of it is for stewards.
 """
 
+import re
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -51,7 +52,8 @@ from protocol.lanes.kind import SECTORS
 
 _REGION_CHARACTERS_MAX = 6
 _PAIRING_DEEDS = {"start": start_pairing, "confirm": confirm_pairing, "cancel": cancel_pairing}
-_COMMUNITY = "{community:[a-z2-7]{52}}"
+_HASH = re.compile(r"[a-z2-7]{52}")
+_COMMUNITY = f"{{community:{_HASH.pattern}}}"
 
 
 async def show_invites(asked: Asked) -> Page:
@@ -131,10 +133,12 @@ async def take_rule(asked: Asked) -> Page | GoTo:
     form = asked.form
     sector = form.choice("sector", ("", *SECTORS))
     region = form.text("region", characters_max=_REGION_CHARACTERS_MAX)
-    effect = form.choice("effect", ("follow", "keep"))
+    effect, community = form.choice("effect", ("follow", "keep")), form["community"]
+    if community and not _HASH.fullmatch(community):
+        form.refuse("community", _("This is not the id of a community. Copy it from its card."))
     try:
         form.check()
-        draft = RuleDraft(effect=effect, sector=sector, region=region)  # type: ignore[arg-type]  # chosen of the literal
+        draft = RuleDraft(effect=effect, community=community or None, sector=sector, region=region)  # type: ignore[arg-type]  # chosen of the literal
         await add_follow_rule(asked.node, draft)
     except FormRefused as refused:
         return await _rules_page(asked, refused.faults)

@@ -8,11 +8,13 @@ from node.actions.shops import ShopDraft, publish_shop
 from node.marks import marks_of
 from node.statements import Verdict, keep_statement
 from node.vault.kit import Kit
+from protocol.identity.keys import to_base32
 from protocol.lanes.market.listings import FixedPrice, Tax
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
 from protocol.log.fork import make_fork
 from protocol.log.origin import Origin
 from tests.federation.test_statements_between_nodes import successor_note
+from tests.pages.desk_site import community, publish
 from tests.pages.neighbour_nodes import Community, opened_community
 
 
@@ -44,6 +46,26 @@ async def offer_cider(node) -> None:
             fulfilment=["pickup"],
         ),
     )
+
+
+async def test_a_fork_is_shown_in_every_list_of_orders(tmp_path: Path) -> None:
+    """Of the seller to the member who ordered, of the buyer at the desk, on its cards and in its list."""
+    async with community(tmp_path) as spring:
+        keeper, member = await spring.person("Wang Mei"), await spring.person("Li Lei", "member")
+        listing = await keeper.get((await publish(keeper)).path)
+        shown = await member.get(
+            f"/listings/{to_base32(spring.node.community)}/pets/{listing.path.rpartition('/')[2]}"
+        )
+        (form,) = (path for path in shown.forms if path.endswith("/order"))
+        assert (
+            await member.send(shown, form, quantity="1", name="Li Lei", contact="138", consent="yes")
+        ).status == 200
+        lists = [(member, "/orders"), (keeper, "/desk"), (keeper, "/desk/orders")]
+        for visitor, path in lists:
+            assert "Forked" not in (await visitor.get(path)).text, path
+        await keep(spring, fork_of(spring))
+        for visitor, path in lists:
+            assert "Forked: it signed two histories" in (await visitor.get(path)).text, path
 
 
 async def test_a_fork_is_shown_on_cards_and_in_answers_and_ends_with_a_note(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -36,6 +37,7 @@ async def test_an_invite_is_made_pasted_and_used_up_by_forms(orchard: Community,
     made = await host.post("/neighbours/invites", label="the ferry", days="3")
     assert made.status == 200
     (link,) = re.findall(r"wildgrass:invite/[a-z2-7]+", made.html)
+    assert f'href="data:text/plain,{quote(link)}"' in made.html
     assert 'class="qr"' in made.html
     page = await host.get("/neighbours/invites")
     assert "the ferry" in page.words
@@ -123,6 +125,14 @@ async def test_rules_are_added_and_removed_by_forms(orchard: Community) -> None:
     ).status == 303
     page = await steward.get("/neighbours/rules")
     assert "CN-33" in page.words
+    (rule,) = re.findall(r"/neighbours/rules/(\d+)/remove", page.html)
+    assert (await steward.post(f"/neighbours/rules/{rule}/remove")).status == 303
+    wrong = await steward.post("/neighbours/rules", effect="follow", sector="", region="", community="brook")
+    assert (wrong.status, "not the id of a community" in wrong.words) == (422, True)
+    about_one = {"effect": "follow", "sector": "", "region": "", "community": "a" * 51 + "q"}
+    assert (await steward.post("/neighbours/rules", **about_one)).status == 303
+    page = await steward.get("/neighbours/rules")
+    assert about_one["community"] in page.html
     (rule,) = re.findall(r"/neighbours/rules/(\d+)/remove", page.html)
     assert (await steward.post(f"/neighbours/rules/{rule}/remove")).status == 303
     assert "No rules yet." in (await steward.get("/neighbours/rules")).words
