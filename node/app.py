@@ -90,6 +90,7 @@ async def _run(
     async with AsyncExitStack() as stack:
         stopping = stack.enter_context(stop_on_signal())
         stack.enter_context(claim_folder(settings.folder))
+        forget_running(settings.folder)  # a killed node's, or commands would look for this one at its place
         http = listen(settings.listen_http)
         stack.callback(http.socket.close)
         if read_marker(settings.folder) is not None:
@@ -111,8 +112,8 @@ async def _run(
         node.relay_rule = relay_rule(settings)
         peers = listen(settings.listen_federation)
         live = LiveUpdates()
-        server = HttpServer(_http_app(node, settings, live, founder), http.socket)
         store = NodePeering(node)
+        server = HttpServer(_http_app(node, settings, live, founder, store), http.socket)
         node.federation = Federation(store=store, vault=vault, settings=settings, listening=peers, http=http)
         automation = Automation(node)
         advances.listen(automation.note, node.federation.note, live.note)
@@ -170,7 +171,9 @@ async def _login_link(node: Node, running: RunningNode, settings: Settings) -> s
     return ""
 
 
-def _http_app(node: Node, settings: Settings, live: LiveUpdates, founder: Founder | None) -> web.Application:
+def _http_app(
+    node: Node, settings: Settings, live: LiveUpdates, founder: Founder | None, peering: NodePeering
+) -> web.Application:
     metrics = Metrics(version=VERSION)
     metrics.watch("inbox_jobs", "Jobs that wait for the writer.", lambda: node.writer.inbox_size)
     metrics.watch(
@@ -188,6 +191,11 @@ def _http_app(node: Node, settings: Settings, live: LiveUpdates, founder: Founde
         "blamed_frames",
         "What peers did against the protocol since the start.",
         lambda: sum(node.federation_service.blames.values()),
+    )
+    metrics.watch(
+        "entries_given",
+        "Entries of lanes that peers have fetched here since the start.",
+        lambda: peering.entries_given,
     )
 
     async def reads(token: str, _community: bytes, lane: str) -> bool:

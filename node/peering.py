@@ -60,6 +60,7 @@ from protocol.exchange.frames import (
     BackupGive,
     Cosigned,
     CosignGet,
+    Entries,
     RecoveryAsk,
     RecoveryProve,
     Refused,
@@ -105,13 +106,14 @@ log = logging.getLogger("wildgrass.peering")
 
 
 class NodePeering:
-    """What the federation asks of one node."""
+    """What the federation asks of one node. `entries_given` counts what peers have fetched since the start."""
 
     def __init__(self, node: Node, *, is_recovering: bool = False) -> None:
         """Take the node; while it `is_recovering`, its own lanes are fetched like another's."""
         self._node = node
         self._is_recovering = is_recovering
         self._recovery = RecoveryDesk(node.community)
+        self.entries_given = 0
 
     async def known(self) -> tuple[tuple[Known, ...], bytes]:
         """Return who is known from before, and the own address record of before."""
@@ -289,7 +291,10 @@ class NodePeering:
             return self._recovery.challenge(reader, request, secrets.token_bytes(NONCE_BYTES))
         if isinstance(request, RecoveryProve):
             return await node.read(lambda read: self._recovery.answer(read, reader, request))
-        return await node.read(lambda read: answer_request(read, reader, request))
+        answer = await node.read(lambda read: answer_request(read, reader, request))
+        if isinstance(answer, Entries):
+            self.entries_given += answer.count
+        return answer
 
     async def load_backup(self, asked: LoadBackup) -> BackupLoaded:
         """Note what a peer has acknowledged, and return what of ours it is to be given next."""

@@ -61,7 +61,7 @@ class Source:
 def figures(bench: Bench) -> Iterator[Figure]:
     """Measure facts beside Hypercore, then the mix with its views."""
     peer = _hypercore(bench)
-    exact = _source(bench, "exact", is_mix=False)
+    exact = source_of(bench, "exact", is_mix=False)
     own: list[Backfill] = []
     single: list[float] = []
     packed: list[float] = []
@@ -74,7 +74,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
             packed.append(_replicate(peer, bench.records // PACKED_AT, EXACT_BYTES * PACKED_AT) * PACKED_AT)
     yield from _facts(bench, exact, own)
     yield from _ratios(bench, exact, own, single, packed)
-    mixed = _source(bench, "mixed", is_mix=True)
+    mixed = source_of(bench, "mixed", is_mix=True)
     own = []
     for number in range(bench.rounds):
         tell(f"backfill, round {number + 1}: {mixed.records} records of the mix, with views")
@@ -138,7 +138,7 @@ def _views(bench: Bench, source: Source, own: list[Backfill]) -> Iterator[Figure
     )
 
 
-def _source(bench: Bench, name: str, *, is_mix: bool) -> Source:
+def source_of(bench: Bench, name: str, *, is_mix: bool) -> Source:
     """Fill a folder with records, and have its node fold, sign and index them: it gives, and does nothing else."""
     folder = bench.scratch / name
     vault = found(folder)

@@ -25,6 +25,7 @@ class Run:
     folder: Path
     pid: int
     address: str
+    http_place: tuple[str, int]
     api: ApiClient
 
 
@@ -43,7 +44,7 @@ async def running(folder: Path, *settings: str) -> AsyncIterator[Run]:
     try:
         answering = await process.ready()
         async with ApiClient(answering.http_place, read_token(folder)) as api:
-            yield Run(folder, answering.pid, answering.federation, api)
+            yield Run(folder, answering.pid, answering.federation, answering.http_place, api)
     finally:
         await process.stop()
 

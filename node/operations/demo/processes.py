@@ -128,7 +128,7 @@ class NodeProcess:
     async def ready(self) -> RunningNode:
         """Return where it listens, as soon as it does; raises `demo_node_died` where it ends before."""
         deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
-        while (running := running_node(self.folder)) is None:
+        while (running := running_node(self.folder)) is None or running.pid != self.pid:
             if self.has_died:
                 raise self.died()
             if asyncio.get_running_loop().time() > deadline:
