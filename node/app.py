@@ -70,7 +70,8 @@ def run(
 ) -> None:
     """Run the node of a folder until SIGTERM or Ctrl-C; `announce` is told when it answers.
 
-    A folder without a community is founded in the pages first: `announce_founding` is told the link to them.
+    A folder without a community is founded in the pages first, and one that is being brought back goes on there:
+    `announce_founding` is told the link to them.
     With `with_login_link`, `announce` is also given a link that logs the first steward in, once.
     Raises `NodeError` or `StorageError` where it cannot start; then nothing is left behind.
     """
@@ -93,10 +94,8 @@ async def _run(
         forget_running(settings.folder)  # a killed node's, or commands would look for this one at its place
         http = listen(settings.listen_http)
         stack.callback(http.socket.close)
-        if read_marker(settings.folder) is not None:
-            raise NodeError("recovery_unfinished", str(settings.folder))
         first_pages, founder = await stack.enter_async_context(AsyncExitStack()), None
-        if not has_vault(settings.folder):
+        if not has_vault(settings.folder) or read_marker(settings.folder) is not None:
             founder = await first_pages.enter_async_context(
                 founding_pages(settings, http, announce=announce_founding, stopping=stopping)
             )

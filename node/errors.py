@@ -123,8 +123,8 @@ SENTENCES: Mapping[str, str] = {
     "order.",
     # recovery
     "recovering": "The community is being brought back; nothing is written meanwhile. Wait until it is done.",
-    "recovery_unfinished": "A recovery on this folder was not finished. Run wildgrass recover again; it goes on where "
-    "it was.",
+    "recovery_unfinished": "A recovery on this folder was not finished. Go on with it on the page to bring a community "
+    "back, or with wildgrass recover.",
     "recovery_of_another": "This folder is being recovered for another community. Use another folder.",
     "recovery_forked": "The peers show two histories of this community that contradict each other. Nothing was "
     "signed; settle with the other holders of recovery sheets which one goes on.",

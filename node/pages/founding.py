@@ -34,6 +34,7 @@ from node.pages.forms import Form, FormRefused, first_field, read_form
 from node.pages.recovering import RecoveryRun, posted
 from node.pages.rendering import Rendering
 from node.pages.visit import LANGUAGE_COOKIE, LANGUAGE_SECONDS, language_of_request
+from node.recovery.marker import read_marker
 from node.vault import found_community, has_vault
 from node.vault.kit import Kit, kit_text
 from node.version import VERSION
@@ -171,9 +172,13 @@ class FoundingPages:
         if language not in LANGUAGES:
             raise NodeError("not_found", language[:20])
         cookie = (LANGUAGE_COOKIE, language, LANGUAGE_SECONDS)
-        return GoTo(f"/welcome/{self.founder.link_token}/community", (cookie,))
+        page = "community" if read_marker(self._settings.folder) is None else "recovery"
+        return GoTo(f"/welcome/{self.founder.link_token}/{page}", (cookie,))
 
-    async def _show_community(self, request: web.Request) -> Page:
+    async def _show_community(self, request: web.Request) -> Page | GoTo:
+        """Ask for name and currency; where a community is half brought back, lead to the page that goes on."""
+        if read_marker(self._settings.folder) is not None:
+            return GoTo(f"/welcome/{self.founder.link_token}/recovery")
         return self._community_page(request, Form({}, {}), {})
 
     async def _show_recovery(self, request: web.Request) -> Page | GoTo:
@@ -208,6 +213,8 @@ class FoundingPages:
             raise NodeError("recovering")
         try:
             async with self._one_at_a_time:
+                if read_marker(self._settings.folder) is not None:
+                    raise NodeError("recovery_unfinished", str(self._settings.folder))
                 if not has_vault(self._settings.folder):
                     await self._found_community(form, self._language(request))
                     await self._open_node()  # before the answer

@@ -1,6 +1,8 @@
 """Bringing a community back in the first pages, instead of founding one: words, two addresses, and how far it is.
 
-The recovery goes on while nobody looks; the page that shows it comes back by itself every two seconds.
+The recovery goes on while nobody looks; the page that shows it comes back by itself every two seconds. After a kill
+the next start leads to this page again: the words are on no disk, so they are typed once more, and what was fetched
+is not fetched again.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ from node.locale import marked as _
 from node.pages.answering import Page
 from node.pages.forms import Form, FormRefused
 from node.recovery.fetching import Progress
+from node.recovery.marker import read_marker
 from node.recovery.recovering import recover
 from node.vault.kit import entropy_of_words
 
@@ -56,8 +59,11 @@ class RecoveryRun:
 
     def page(self, form: Form, faults: dict[str, str], language: str) -> Page:
         """Show the form, or how far it is."""
+        left = read_marker(self._settings.folder)
         values = {
             "form": form,
+            "is_unfinished": left is not None,
+            "addresses": form["addresses"] or "\n".join(left.addresses if left else ()),
             "faults": faults,
             "is_running": self.is_running,
             "progress": self._progress,

@@ -1,6 +1,7 @@
 """How far a recovery came: a file in the node's folder, there from the first step to the last.
 
-While it stands, no node runs on the folder: the lanes are not whole yet, and the lost machine's epoch is open.
+While it stands, no node runs on the folder: the lanes are not whole yet, and the lost machine's epoch is open. The
+recovery words are in no file; whoever goes on after a kill types them again.
 """
 
 from pathlib import Path
@@ -14,9 +15,13 @@ MARKER_FILE = "recovering.json"
 
 
 class Marker(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whose community is being brought back; `closes_epoch` is set once the note that closes it is being made."""
+    """Whose community is being brought back, and from which peers.
+
+    `closes_epoch` is set once the note that closes it is being made.
+    """
 
     community: str
+    addresses: tuple[str, ...] = ()
     closes_epoch: int | None = None
 
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
+from msgspec.structs import replace as replace_fields
+
 from node.config import Listen, Settings
 from node.core import Node
 from node.epochs import epoch_chain, learn_successor
@@ -79,9 +81,9 @@ async def recover(settings: Settings, entropy: bytes, addresses: Sequence[str], 
     if marker is not None and marker.community != community:
         raise NodeError("recovery_of_another", marker.community)
     seeds = derive_recovery_seeds(entropy, next_epoch=1)
+    make_folder(folder)
+    write_marker(folder, replace_fields(marker or Marker(community=community), addresses=tuple(addresses)))
     if not has_vault(folder):
-        make_folder(folder)
-        write_marker(folder, Marker(community=community))
         box = make_key_box(identity.keys, seeds, identity.community)
         put_keys(folder, identity.keys, identity.genesis_record, box)
     vault = open_vault(folder)
@@ -143,7 +145,8 @@ def close_lost_epoch(settings: Settings, vault: Vault, entropy: bytes, seeds: Re
             return chain.epoch
         lanes = _sealed(store, vault.community, chain.epoch)
         made = make_note(chain, entropy, lanes=lanes, now_ms=system_clock())
-        write_marker(folder, Marker(community=vault.community_text, closes_epoch=chain.epoch))
+        kept = marker or Marker(community=vault.community_text)
+        write_marker(folder, replace_fields(kept, closes_epoch=chain.epoch))
         add_log_key(folder, chain.epoch + 1, made.log_seed)
         keys = read_live_keys(folder, chain.epoch + 1)
         write_key_box(folder, make_key_box(keys, seeds, vault.community))

@@ -56,6 +56,7 @@ class _Fetching:
     folder: Path
     acknowledged: list[tuple[bytes, int, str]] = field(default_factory=list)
     stored: int = 0
+    is_known: bool = False
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
@@ -115,7 +116,7 @@ async def _fetch_and_kill(
         given = await _given(giver) - given
         if fetching.stored < source.records:
             again = max(given - (fetching.stored - before), 0)
-            assert again <= _under_way_max(source), "what was stored is fetched again"
+            assert again <= _under_way_max(source), f"{again} entries: what was stored is fetched again"
             tally.bundles_again.append(-(-again // TILE_WIDTH))
             tell(
                 f"backfill-kills: kill {len(tally.bundles_again)} of {kills} at {fetching.stored} of"
@@ -131,8 +132,9 @@ async def _run_until(
 ) -> None:
     """Start the node and kill it so many seconds after it was given something; without a moment, at the end."""
     async with running(fetching.folder) as node:
-        with suppress(NodeError):  # after the first time it is known, and dialled already
+        if not fetching.is_known:  # afterwards it is dialled at the start
             await node.api.call("POST", "/peers", {"address": giver.address})
+            fetching.is_known = True
         publishing = asyncio.create_task(_publish(node, fetching.acknowledged))
         try:
             if moment is None:
