@@ -82,7 +82,8 @@ class LaneWriter:
 
         With a `refusal` it stores and folds what comes from peers, and says and signs nothing of its own. With
         `waits_for_neighbours` nothing is said and signed before `allow_signing`, and who wants to say something
-        waits, until `stop_signing` says that it was in vain.
+        waits, until `stop_signing` says that it was in vain. Then it is refused and not kept for later: it was
+        composed on what this store shows, which may be old, and would be said on other prices and other stock.
         """
         self._store = store
         self._guard = guard

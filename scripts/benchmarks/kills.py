@@ -36,6 +36,7 @@ KILLS = 200
 SEED = 20261201
 _SECONDS_MAX = 120.0
 _LOOK_SECONDS = 0.02
+_SAID_MEANWHILE_MAX = 16  # the giver states its lanes in its charter, beyond the sizes that are counted
 _GIVEN = "wildgrass_entries_given "
 _SETTING = "two processes, TLS, disk on both sides"
 
@@ -206,7 +207,8 @@ def _stored(lanes: LaneStore, source: Source) -> int:
 def _under_way_max(source: Source) -> int:
     """Entries that may be asked for and not stored yet: the window of the largest lane, and the small ones whole."""
     largest = max(source.sizes.values())
-    return min(largest, FETCH_BUNDLES_MAX * TILE_WIDTH) + source.records - largest
+    under_way = min(largest, FETCH_BUNDLES_MAX * TILE_WIDTH)
+    return under_way + source.records - largest + _SAID_MEANWHILE_MAX
 
 
 async def _given(giver: Run) -> int:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 8
+VERSION = 9
 
 metadata = sa.MetaData()
 
@@ -214,16 +214,6 @@ auditors = sa.Table(
     sa.Column("lanes", Bytes, nullable=False),  # canonical array of lane names
     sa.Column("expires_ms", Integer, nullable=False),
     sa.Column("revoked_ms", Integer),
-)
-
-drafts = sa.Table(
-    "drafts",
-    metadata,
-    sa.Column("draft_number", RowNumber, primary_key=True),
-    sa.Column("lane", PlainText, nullable=False),
-    sa.Column("kind", PlainText, nullable=False),
-    sa.Column("body", Bytes, nullable=False),
-    sa.Column("made_ms", Integer, nullable=False),
 )
 
 stock = sa.Table(

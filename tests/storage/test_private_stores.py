@@ -10,7 +10,6 @@ import pytest
 from storage.accounts import Auditor, admit_auditor, all_auditors, auditor_of, revoke_auditor
 from storage.acknowledgements import acknowledging_peers, note_acknowledgement
 from storage.blobs import Blob, blob, missing_blobs, put_blob, remove_blob
-from storage.drafts import Draft, add_draft, all_drafts, remove_draft
 from storage.engine import DATABASE_FILE, Store, open_store
 from storage.errors import LogForked, StorageError
 from storage.evidence import add_evidence, evidence_about, evidence_after
@@ -184,8 +183,8 @@ def test_who_acknowledged_a_head_is_kept_once_and_not_asked_while_blocked(store:
         assert acknowledging_peers(connection) == {first, second}
 
 
-def test_settings_notes_and_drafts_are_kept(store: Store) -> None:
-    """Settings by name, evidence once by its bytes, drafts in order."""
+def test_settings_and_notes_are_kept(store: Store) -> None:
+    """Settings by name, and evidence once by its bytes."""
     with store.write() as connection:
         put_setting(connection, "language", "en")
         put_setting(connection, "language", "zh-Hans")
@@ -202,9 +201,3 @@ def test_settings_notes_and_drafts_are_kept(store: Store) -> None:
         assert [found.epoch for found in evidence_about(connection, COMMUNITY, "successor")] == [1]
         first, *rest = evidence_after(connection, 0)
         assert evidence_after(connection, first.number) == rest
-
-        number = add_draft(connection, lane="trade", kind="order.accepted", body=b"body", made_ms=5)
-        second = add_draft(connection, lane="trade", kind="order.rejected", body=b"b", made_ms=4)
-        assert all_drafts(connection)[0] == Draft(number, "trade", "order.accepted", b"body", 5)
-        remove_draft(connection, number)
-        assert [draft.number for draft in all_drafts(connection)] == [second]
