@@ -230,4 +230,6 @@ PAIRINGS_MAX = 32  # offers of peers that no steward has answered
 PAIRING_MS = 600_000
 FOLLOW_RULES_MAX = 64
 FOLLOWED_BY_RULES_MAX = 64  # communities that rules follow, in all
+DIAL_PROBE_MS = 12_000  # how often one that failed is dialled before its time
+DIAL_HASTE_MS = 5_000  # within so long all that failed are dialled, after one of them has come back
 DIALS_MAX = 32  # connections that are being made or held by dialling without a session yet

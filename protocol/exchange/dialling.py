@@ -1,10 +1,12 @@
 """Whom to dial next, where, and how long to wait after a failure (PROTOCOL.md section 26.3).
 
 A target is a community with the addresses at which it may be, or one address at which nobody is known yet.
-The addresses of a target are tried in turn; when all have failed it is left in peace, longer each time.
+The addresses of a target are tried in turn; when all have failed it is left in peace, longer each time. One of
+those is tried before its time now and then, and when one comes back, all are: they may have had one cause.
 
     dialling.aim(community, [address], now_ms)
     for dial in dialling.due(open_peers, now_ms): ...
+    dialling.opened(community, now_ms)
     dialling.ended(dial.dial, "session_lost", stood_ms, now_ms)
 """
 
@@ -15,7 +17,7 @@ from protocol.exchange.addresses import Address
 from protocol.exchange.chance import Chance
 from protocol.exchange.discovery_events import Dial
 from protocol.exchange.overlay import Overlay
-from protocol.limits import DIAL_TARGETS_MAX, DIALS_MAX
+from protocol.limits import DIAL_HASTE_MS, DIAL_PROBE_MS, DIAL_TARGETS_MAX, DIALS_MAX
 
 BACK_OFF_FIRST_MS = 500
 BACK_OFF_MS_MAX = 300_000
@@ -40,6 +42,7 @@ class Target:
     turn: int = 0
     failures: int = 0
     due_ms: int = 0
+    dialled_ms: int = 0
     dial: int | None = None
 
     @property
@@ -62,6 +65,8 @@ class Dialling:
         self._connecting: set[int] = set()
         self._own: set[Address] = set()
         self._last_dial = 0
+        self._probe_ms = 0
+        self._returned_ms: int | None = None
 
     def target(self, key: Key) -> Target | None:
         """Return what is dialled for a community or address, or None."""
@@ -104,6 +109,7 @@ class Dialling:
     def due(self, open_peers: Collection[bytes], now_ms: int) -> list[Dial]:
         """Return the dials to be made now; who is connected, or left to others, is not dialled."""
         self._choose(open_peers, now_ms)
+        self._probe(open_peers, now_ms)
         dials: list[Dial] = []
         for key, target in self._targets.items():
             if len(self._connecting) >= DIALS_MAX:
@@ -112,6 +118,7 @@ class Dialling:
                 continue
             self._last_dial += 1
             target.dial = self._last_dial
+            target.dialled_ms = now_ms
             self._dials[self._last_dial] = key
             self._connecting.add(self._last_dial)
             expected = key if isinstance(key, bytes) else None
@@ -123,6 +130,8 @@ class Dialling:
         if len(self._connecting) >= DIALS_MAX:
             return None  # how one of those ends is told
         times = [target.due_ms for key, target in self._targets.items() if self._is_waiting(key, open_peers)]
+        if failing := self._failing(open_peers):
+            times.append(self._probe_due_ms(failing))
         if self._overlay.deadline_ms is not None:
             times.append(self._overlay.deadline_ms)
         return min(times, default=None)
@@ -157,6 +166,21 @@ class Dialling:
                 target.addresses = tuple(dict.fromkeys((*target.addresses, *known.addresses)))
         return key
 
+    def opened(self, community: bytes, now_ms: int) -> None:
+        """Hear that a session stands, whoever dialled it: where dialling had failed, others may be back as well.
+
+        At most once in `DIAL_PROBE_MS`, or one that comes and goes would have us dial without end.
+        """
+        target = self._targets.get(community)
+        if target is None or not target.failures:
+            return
+        if self._returned_ms is not None and now_ms < self._returned_ms + DIAL_PROBE_MS:
+            return
+        self._returned_ms = now_ms
+        for other in self._targets.values():
+            if other.failures and other.dial is None:
+                other.due_ms = min(other.due_ms, now_ms + self._haste_ms())
+
     def ended(self, dial: int, code: str, stood_ms: int, now_ms: int) -> None:
         """Hear how a dial ended, and leave its target in peace for a while."""
         self._connecting.discard(dial)
@@ -173,7 +197,9 @@ class Dialling:
             target.failures = target.turn = 0
         else:
             self._failed(key, target)
-        target.due_ms = now_ms + back_off_ms(target.failures, self._chance)
+        wait_ms = back_off_ms(target.failures, self._chance)
+        is_older = self._returned_ms is not None and target.dialled_ms <= self._returned_ms
+        target.due_ms = now_ms + (min(wait_ms, self._haste_ms()) if is_older else wait_ms)
 
     def parted(self, community: bytes, code: str, now_ms: int) -> None:
         """Hear that a session is over, and why, whoever dialled it."""
@@ -207,6 +233,29 @@ class Dialling:
 
         chosen = self._overlay.choose(regular.keys(), is_open, is_failing, now_ms)
         self._refrained = frozenset(regular).difference(chosen)
+
+    def _probe(self, open_peers: Collection[bytes], now_ms: int) -> None:
+        """Let the one that was dialled longest ago, of those that failed, be due now."""
+        failing = self._failing(open_peers)
+        if not failing or now_ms < self._probe_due_ms(failing):
+            return
+        self._probe_ms = now_ms + int(DIAL_PROBE_MS * (2 + self._chance.random()) / 3)
+        longest_ago = min(failing, key=lambda target: target.dialled_ms)
+        longest_ago.due_ms = min(longest_ago.due_ms, now_ms)
+
+    def _probe_due_ms(self, failing: Collection[Target]) -> int:
+        return max(self._probe_ms, min(target.dialled_ms for target in failing) + DIAL_PROBE_MS)
+
+    def _haste_ms(self) -> int:
+        return int(DIAL_HASTE_MS * self._chance.random())
+
+    def _failing(self, open_peers: Collection[bytes]) -> list[Target]:
+        """Those that are left in peace after a failure; what is tried a few times only is not among them."""
+        return [
+            target
+            for key, target in self._targets.items()
+            if target.failures and target.tries is None and self._is_waiting(key, open_peers)
+        ]
 
     def _is_waiting(self, key: Key, open_peers: Collection[bytes]) -> bool:
         """Whether a target is to be dialled as soon as it is due."""

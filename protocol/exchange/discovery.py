@@ -253,6 +253,7 @@ class Discovery:
 
     def _peer_opened(self, event: PeerOpened, now_ms: int) -> list[Any]:
         self._budgets[event.peer] = _Budget()
+        self._dialling.opened(event.peer, now_ms)
         known = self._book.get(event.peer)
         effects = self._tell_own([event.peer])
         if known is not None and known.trust == "found":

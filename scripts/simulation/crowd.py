@@ -221,6 +221,7 @@ class Crowd:
         member.dialling.reached(dial, other.community)
         for one, far in ((member, other), (other, member)):
             one.links[far.community] = link
+            one.dialling.opened(far.community, self.agenda.machine_ms)
             self._tell(one, PeerOpened(far.community, REQUESTS_MAX))
             if one.dialling.is_visit(far.community):
                 self._tell(one, PeerVisited(far.community))

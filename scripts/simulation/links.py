@@ -5,11 +5,12 @@ one open session with that peer.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median_low
 from typing import TYPE_CHECKING
 
-from protocol.exchange.dialling import HELD_MS, back_off_ms
+from protocol.exchange.addresses import Address
+from protocol.exchange.dialling import Dialling
+from protocol.exchange.discovery_events import Dial
 from protocol.exchange.frames import NONCE_BYTES, Frame, encode_frame
 from protocol.exchange.identify import identify
 from protocol.exchange.replication_events import FrameReceived, PeerClosed, PeerOpened, WishesChanged
@@ -39,16 +40,6 @@ if TYPE_CHECKING:
 _IDENTITIES: dict[bytes, PeerIdentity] = {}
 
 
-@dataclass
-class Target:
-    """A node that is dialled whenever no session with it stands."""
-
-    place: int
-    community: bytes
-    failures: int = 0
-    is_busy: bool = False
-
-
 class Link:
     """One end of a connection with its session."""
 
@@ -57,7 +48,7 @@ class Link:
         self.place = node.place
         self.is_dialler = role == "dialer"
         self.admitted: Admit | None = None
-        self.target: Target | None = None
+        self.dial: int | None = None
         self.code = "session_lost"
         self.opened_ms = node.machine_ms
         self._node = node
@@ -151,14 +142,14 @@ class Links:
         self._node = node
         self._all: list[Link] = []
         self._open: dict[bytes, Link] = {}
-        self._targets: list[Target] = []
+        self._dialling = Dialling(node.random)
+        self._alarm = 0
         self._offsets: dict[bytes, int] = {}
 
     def aim(self, place: int, community: bytes) -> None:
         """Dial a node from now on."""
-        target = Target(place, community)
-        self._targets.append(target)
-        self._dial(target)
+        self._dialling.aim(community, [Address("direct", "simulated", place + 1)], self._node.machine_ms)
+        self._seek()
 
     def accept(self, connection: Connection) -> Link:
         """Make the listening end of a connection."""
@@ -195,9 +186,13 @@ class Links:
         self._open[community] = link
         self._note_clock(community, admit.time_ms - self._node.clock_ms)
         self._node.count("sessions opened")
+        if link.dial is not None:
+            self._dialling.reached(link.dial, community)
+        self._dialling.opened(community, self._node.machine_ms)
         self._node.tell(PeerOpened(community, admit.requests_max))
-        if link.target is not None:
+        if link.dial is not None:
             self._node.tell(WishesChanged())
+        self._seek()
 
     def ended(self, link: Link) -> None:
         """A link is over: another part of the node may have to dial again."""
@@ -207,46 +202,49 @@ class Links:
             del self._open[community]
             self._note_clock(community, None)
             self._node.tell(PeerClosed(community, link.code))
-        if link.target is not None:
-            has_held = self._node.machine_ms - link.opened_ms >= HELD_MS
-            link.target.failures = 0 if has_held else link.target.failures + 1
-            self._try_later(link.target)
-        for target in self._targets:
-            if target.community == community and not target.is_busy:
-                self._try_later(target)
+        now_ms = self._node.machine_ms
+        if community is not None and community not in self._open:
+            self._dialling.parted(community, link.code, now_ms)
+        if link.dial is not None:
+            self._dialling.ended(link.dial, link.code, now_ms - link.opened_ms, now_ms)
+        self._seek()
 
     def cut_power(self) -> None:
         """Every connection is left as it is."""
         for link in self._all:
             link.drop_dead()
 
-    def _dial(self, target: Target) -> None:
-        if target.community in self._open:
-            target.is_busy = False  # until that session ends
-            return
-        target.is_busy = True
-        node, life = self._node, self._node.life
+    def _seek(self) -> None:
+        """Dial who is due, and come back when the next one is (what `Discovery` does with its dialling)."""
+        for dial in self._dialling.due(self._open.keys(), self._node.machine_ms):
+            self._dial(dial)
+        next_ms = self._dialling.next_ms(self._open.keys())
+        self._alarm += 1
+        if next_ms is not None:
+            alarm = self._alarm
+            self._node.later(next_ms - self._node.machine_ms, lambda: self._wake(alarm))
+
+    def _wake(self, alarm: int) -> None:
+        if alarm == self._alarm:
+            self._seek()
+
+    def _dial(self, dial: Dial) -> None:
+        node, life, place = self._node, self._node.life, dial.address.port - 1
         node.agenda.note_material()
         node.count("dials")
 
         def made(connection: Connection) -> Link:
-            key = node.key_at(target.place)
-            link = Link(node, "dialer", connection, key)
-            link.target = target
+            link = Link(node, "dialer", connection, node.key_at(place))
+            link.dial = dial.dial
             self._all.append(link)
             return link
 
         def failed() -> None:
             if node.life == life and node.is_up:
-                target.failures += 1
-                self._try_later(target)
+                self._dialling.ended(dial.dial, "session_lost", 0, node.machine_ms)
+                self._seek()
 
-        node.network.dial(node.place, target.place, made, failed)
-
-    def _try_later(self, target: Target) -> None:
-        target.is_busy = True
-        wait_ms = back_off_ms(target.failures, self._node.random)
-        self._node.later(wait_ms, lambda: self._dial(target))
+        node.network.dial(node.place, place, made, failed)
 
     def _is_newcomer_kept(self, newcomer: Link, present: Link, community: bytes) -> bool:
         own = self._node.community.id

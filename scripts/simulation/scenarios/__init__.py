@@ -1,9 +1,19 @@
 """The scenarios, one short file each: what goes wrong, and how much of it a run needs to count."""
 
-from simulation.scenarios import calm, crashes, equivocations, liars, lossy, partition, quiet, restores
+from simulation.scenarios import (
+    calm,
+    crashes,
+    equivocations,
+    halves,
+    liars,
+    lossy,
+    partition,
+    quiet,
+    restores,
+)
 from simulation.world import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     module.SCENARIO.name: module.SCENARIO
-    for module in (calm, lossy, partition, crashes, liars, equivocations, restores, quiet)
+    for module in (calm, lossy, partition, crashes, liars, equivocations, restores, halves, quiet)
 }
