@@ -12,13 +12,14 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import appends, audit, backfill, core, idle, kills, pages, recover, year
+from benchmarks import appends, audit, backfill, core, idle, kills, pages, recover, steps, year
 from benchmarks.measuring import Bench, Figure
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "backfill": backfill.figures,
     "backfill-kills": kills.figures,
+    "kill-steps": steps.figures,
     "recover": recover.figures,
     "appends": appends.figures,
     "idle": idle.figures,

@@ -43,7 +43,7 @@ class Burnt:
 
 def figures(bench: Bench) -> Iterator[Figure]:
     """Measure the way back, as often as there are rounds."""
-    lost, peers = _lost(bench), [bench.scratch / name for name in ("ferry", "mill")]
+    lost, peers = lost_community(bench), [bench.scratch / name for name in ("ferry", "mill")]
     for folder in peers:
         found(folder)
     recovered, cpu, selling = asyncio.run(_rounds(bench, lost, peers))
@@ -62,7 +62,8 @@ def figures(bench: Bench) -> Iterator[Figure]:
     )
 
 
-def _lost(bench: Bench) -> Burnt:
+def lost_community(bench: Bench) -> Burnt:
+    """Fill the folder of a community, which counts as burnt once its node has handed all of it over."""
     folder, kits = bench.scratch / "lost", list[Kit]()
     vault = found(folder, kits.append)
     words = bench.scratch / "words"
@@ -81,14 +82,14 @@ async def _rounds(
     bench: Bench, lost: Burnt, folders: Sequence[Path]
 ) -> tuple[list[float], list[float], list[float]]:
     async with running(folders[0]) as one, running(folders[1]) as other:
-        await _hand_over(lost, (one, other))
+        await hand_over(lost, (one, other))
         recovered, cpu, selling = list[float](), list[float](), list[float]()
         for number in range(bench.rounds):
             tell(f"recover, round {number + 1}: words and two peers")
             folder = bench.scratch / f"new-{number}"
             os.sync()
             began, began_cpu = time.monotonic(), _children_cpu()
-            await asyncio.to_thread(_recover, folder, lost.words, (one.address, other.address))
+            await asyncio.to_thread(recover_with_words, folder, lost.words, (one.address, other.address))
             recovered.append(time.monotonic() - began)
             cpu.append(_children_cpu() - began_cpu)
             async with running(folder) as node:
@@ -105,7 +106,7 @@ def _children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def _hand_over(lost: Burnt, peers: Sequence[Run]) -> None:
+async def hand_over(lost: Burnt, peers: Sequence[Run]) -> None:
     """Have both peers hold every lane and the key box, then stop the node that gave them."""
     tell("recover: two peers fetch it all")
     async with running(lost.folder) as giver:
@@ -130,7 +131,8 @@ def _holds(folder: Path, lost: Burnt) -> bool:
         return has_lanes and kept_box(connection, lost.community) is not None
 
 
-def _recover(folder: Path, words: Path, addresses: Sequence[str]) -> None:
+def recover_with_words(folder: Path, words: Path, addresses: Sequence[str]) -> None:
+    """Run `wildgrass recover` to its end; raises `CalledProcessError` where it refuses."""
     peers = [part for address in addresses for part in ("--peer", address)]
     files = ["--folder", str(folder), "--words-file", str(words)]
     command = [sys.executable, "-m", "node.cli", "recover", *files, "--json"]
