@@ -46,8 +46,9 @@ class Siege:
 
 
 @asynccontextmanager
-async def siege() -> AsyncIterator[Siege]:
-    async with LoopbackNode("victim") as victim, LoopbackNode("honest", victim) as honest:
+async def siege(*dialled: str) -> AsyncIterator[Siege]:
+    """`dialled` are addresses that the victim was told to dial."""
+    async with LoopbackNode("victim", *dialled) as victim, LoopbackNode("honest", victim) as honest:
         there = Siege(victim, honest)
         await there.replicate()
         yield there
