@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from node.auditing.audits import Audits
 from node.config import Settings
@@ -18,7 +19,7 @@ from node.opened_orders import OpenedOrders
 from node.passwords import Passwords
 from node.quotas import Bounds, Quotas
 from node.session_memory import SessionMemory
-from node.vault import Vault
+from node.vault import Vault, open_vault
 from node.writer.clock import ClockGuard, system_clock
 from node.writer.lane_writer import Advance, LaneWriter
 from node.writer.own_lanes import Signer
@@ -63,6 +64,7 @@ async def opened_node(
             store,
             guard,
             signer,
+            find_signer=partial(_find_signer, vault),
             lease=secrets.token_bytes(LEASE_BYTES),
             clock=guarded_clock,
             on_advance=on_advance,
@@ -102,7 +104,12 @@ def _signer(store: Store, vault: Vault) -> Signer:
     with store.read() as connection:
         chain = epoch_chain(StateReader(connection), vault.community)
     keys = chain.newest if chain else EpochKeys.of_genesis(vault.community, vault.genesis)
-    return Signer(vault.community, keys.epoch, vault.signer_key(keys))
+    return _find_signer(vault, keys)
+
+
+def _find_signer(vault: Vault, keys: EpochKeys) -> Signer:
+    """The log key of an epoch as it lies in the folder now, where it does: keys were added since the start."""
+    return Signer(vault.community, keys.epoch, open_vault(vault.folder).signer_key(keys))
 
 
 def _prepared(vault: Vault, signer: Signer) -> NodeError | None:

@@ -11,6 +11,7 @@ import time
 from node.epochs import drop_refused_branches, epoch_chain
 from node.writer.stored_entries import StoredEntries
 from protocol.fold import Fold, Outcome, RebuildNeededError
+from protocol.identity.succession import EpochChain
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Lane
 from storage.engine import Store
 from storage.lanes import LaneStore
@@ -59,7 +60,9 @@ class Backlog:
         self._fold_at = self._fold_by = 0.0
         self._quiet_at = self._index_by = 0.0
         self.void_count = 0
-        self.own_epoch = 0  # as the successor notes say that are taken in
+        self.own_chain: EpochChain | None = (
+            None  # as the successor notes say that are taken in; none are: None
+        )
 
     @property
     def seconds_to_step(self) -> float | None:
@@ -182,7 +185,7 @@ class Backlog:
             if chain is None:
                 return
             if community == self._community:
-                self.own_epoch = chain.epoch
+                self.own_chain = chain
             must_rebuild = drop_refused_branches(connection, community, chain) or community in self._dropped
             must_rebuild |= self._is_sealed(community, chain.epoch)  # closed once, and contested since
             try:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from node.epochs import epoch_chain
 from node.errors import NodeError
 from node.writer.backlog import Backlog
 from node.writer.clock import ClockGuard
@@ -27,7 +28,8 @@ from node.writer.stored_entries import StoredEntries
 from node.writer.transaction import Transaction
 from protocol.errors import ProtocolError
 from protocol.fold import Fold
-from protocol.identity.successor import SealedLane, parse_successor
+from protocol.identity.succession import EpochChain
+from protocol.identity.successor import EpochKeys, SealedLane, parse_successor
 from protocol.lanes.kind import CHARTER, LEDGER, TRADE
 from protocol.log.note import parse_note
 from storage.engine import Store
@@ -35,6 +37,7 @@ from storage.errors import StorageError
 from storage.guard import Guard, Mark, SigningMarks, behind
 from storage.successors import keep_successor
 from storage.views.folding import FoldState
+from storage.views.reading import StateReader
 
 Answer = TypeVar("Answer")
 
@@ -72,13 +75,16 @@ class LaneWriter:
         guard: Guard,
         signer: Signer,
         *,
+        find_signer: Callable[[EpochKeys], Signer],
         lease: bytes,
         clock: ClockGuard,
         on_advance: Callable[[Advance], None],
         refusal: NodeError | None = None,
         waits_for_neighbours: bool = False,
     ) -> None:
-        """Take the open store and guard; `on_advance` is called on the writer's thread.
+        """Take the open store and guard; `on_advance` and `find_signer` are called on the writer's thread.
+
+        `find_signer` looks for the log key of another epoch on this machine, when stewards have chosen its note.
 
         With a `refusal` it stores and folds what comes from peers, and says and signs nothing of its own. With
         `waits_for_neighbours` nothing is said and signed before `allow_signing`, and who wants to say something
@@ -88,6 +94,8 @@ class LaneWriter:
         self._store = store
         self._guard = guard
         self._signer = signer
+        self._find_signer = find_signer
+        self._judged_chain: EpochChain | None = None
         self._clock = clock
         self._on_advance = on_advance
         guarded = guard.marks()
@@ -224,13 +232,36 @@ class LaneWriter:
         """Where successor notes know of another epoch than ours, somebody else writes for the community, or two do."""
         if self._refusal is not None and self._refusal.code not in EPOCH_CODES:
             return
-        known = self._backlog.own_epoch
-        if known < self._signer.epoch:
+        chain = self._backlog.own_chain
+        if chain is not None and chain.contested:
             self._refusal = NodeError("epoch_contested")
-        elif known > self._signer.epoch or self._signer.log_key is None:
-            self._refusal = NodeError("epoch_closed")
-        else:
+        elif self._signer.log_key is not None and (chain is None or self._signer.opens(chain.newest)):
             self._refusal = None  # stewards have chosen the note by which this node writes
+        else:
+            self._refusal = NodeError("epoch_closed")
+            if chain is not self._judged_chain:
+                self._take_epoch()
+                self._judged_chain = chain
+
+    def _take_epoch(self) -> None:
+        """Go on in the epoch that is open now, as at a start, where its key lies on this machine."""
+        with self._store.read() as connection:
+            chain = epoch_chain(StateReader(connection), self._signer.community)
+        if chain is None or chain.contested:
+            return
+        signer = self._find_signer(chain.newest)
+        if signer.log_key is None:
+            return
+        self._signer = signer
+        self._own.begin_epoch(signer)
+        self._load()
+        self._backlog.fold_own()
+        self._refusal = None
+        self._check_guard()
+        self._open_epoch()
+        if self._own.unsigned():
+            self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
+        self._on_advance(Advance(has_new_evidence=True, succeeded=frozenset({signer.community})))
 
     def _rest(self, jobs: list[Asked], error: StorageError) -> None:
         """A transaction is undone: so is what memory says of it; whoever still waits for an answer hears why."""

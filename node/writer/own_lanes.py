@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from protocol.identity.keys import SigningKey
-from protocol.identity.successor import SealedLane
+from protocol.identity.successor import EpochKeys, SealedLane
 from protocol.lanes.charter.identity import LaneStatement
 from protocol.lanes.kind import CHARTER, Position
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
@@ -31,6 +31,10 @@ class Signer:
     community: bytes
     epoch: int
     log_key: SigningKey | None
+
+    def opens(self, keys: EpochKeys) -> bool:
+        """Whether this is the key of that epoch: two notes that contradict each other open one number each."""
+        return self.log_key is not None and (self.epoch, self.log_key.public) == (keys.epoch, keys.log_key)
 
     def origin(self, lane: str) -> Origin:
         """Return which log one lane is."""
@@ -129,7 +133,7 @@ class OwnLanes:
         }
 
     def begin_epoch(self, signer: Signer) -> None:
-        """Go on with another key, in lanes that are empty yet."""
+        """Go on with another key, in lanes that are empty yet, or are to be loaded."""
         self._signer = signer
         self._lanes.clear()
 

@@ -40,7 +40,8 @@ from node.writer.transaction import Transaction
 from protocol.errors import ProtocolError
 from protocol.identity.keys import SigningKey, to_base32
 from protocol.identity.recovery import derive_recovery_seeds
-from protocol.identity.successor import add_recovery_signature
+from protocol.identity.succession import EpochChain
+from protocol.identity.successor import Successor, add_recovery_signature, make_successor
 from protocol.lanes.kind import Key
 from tests.actions.test_one_community import DETAILS, open_shop
 
@@ -250,4 +251,72 @@ async def test_a_note_that_contests_our_own_stops_writing_until_it_is_chosen_aga
         async with asyncio.timeout(60):
             while node.writer.refuses_because is not None:  # the state is folded anew first
                 await node.write(lambda _transaction: None)
+        assert await publish(node, "after") == 1
+
+
+def of_another_key(chain: EpochChain, house: House) -> bytes:
+    """A note by the same sheet that brings a key into force which is not on this machine."""
+    closing, log = chain.newest, SigningKey(b"l" * 32)
+    successor = Successor(
+        community=closing.community,
+        epoch=closing.epoch,
+        time_ms=1,
+        log_key=log.public,
+        next_log_key_hash=bytes(32),
+        lanes={},
+    )
+    return make_successor(successor, log=log, recovery=[sheet_key(house.entropy)])
+
+
+async def contest(node: Node, house: House) -> tuple[str, str]:
+    """Rotate, and learn of another's note about the same epoch; return the names of ours and of theirs."""
+    await publish(node, "before")
+    chain = await node.read(lambda read: epoch_chain(read, node.community))
+    assert chain is not None
+    other = of_another_key(chain, house)
+    await rotate_keys(node, RotationDraft(words=house.words))
+    await publish(node, "in the new epoch")
+
+    def learn(transaction: Transaction) -> None:
+        learn_successor(transaction, other)
+        transaction.note_succession(node.community)
+
+    await node.write(learn)
+    found = await node.read(lambda read: epoch_chain(read, node.community))
+    assert found is not None
+    names = {each.raw == other: to_base32(each.name) for each in found.contested}
+    return names[False], names[True]
+
+
+async def settled_refusal(node: Node) -> str:
+    """Why nothing is written once the state is folded anew; empty where it is."""
+    async with asyncio.timeout(60):
+        while not node.writer.backlog.is_folded:
+            await node.write(lambda _transaction: None)
+    await node.write(lambda _transaction: None)
+    refusal = node.writer.refuses_because
+    return refusal.code if refusal else ""
+
+
+async def test_who_chooses_the_note_of_another_key_signs_nothing_with_their_own(house: House) -> None:
+    """The epoch has the same number and another key: this machine's is not the one that counts."""
+    async with house.open() as node:
+        _ours, theirs = await contest(node, house)
+        await choose_note(node, NoteChoice(community=to_base32(node.community), note=theirs))
+        assert await settled_refusal(node) == "epoch_closed"
+        with pytest.raises(NodeError, match="key"):
+            await publish(node, "with a dead key")
+
+
+async def test_a_contested_epoch_stays_so_over_a_restart_and_the_choice_needs_none(house: House) -> None:
+    """Nothing is said in the epoch that both notes close; with our note chosen the writer takes its key at once."""
+    async with house.open() as node:
+        ours, _theirs = await contest(node, house)
+    async with house.open() as node:
+        assert await settled_refusal(node) == "epoch_contested"
+        with pytest.raises(NodeError, match="contradict each other"):
+            await publish(node, "while it is contested")
+        await choose_note(node, NoteChoice(community=to_base32(node.community), note=ours))
+        assert await settled_refusal(node) == ""
+        assert node.epoch == 1
         assert await publish(node, "after") == 1

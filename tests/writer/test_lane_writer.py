@@ -52,6 +52,7 @@ class House:
             self.store,
             self.guard,
             Signer(village.community, 0, village.log),
+            find_signer=lambda keys: Signer(village.community, keys.epoch, None),
             lease=bytes(16),
             clock=ClockGuard(self.clock),
             on_advance=self.note,
