@@ -12,8 +12,13 @@ from protocol.limits import (
     FETCHES_MAX,
     FRAME_BYTES_MAX,
     HANDSHAKES_MAX,
+    NEWS_BYTES_MAX,
+    NOTE_BYTES_MAX,
     OUTBOXES_BYTES_MAX,
+    PASSED_ON_MAX,
     REQUESTS_BYTES_MAX,
+    STATEMENT_BYTES_MAX,
+    STATEMENTS_JUDGED_MAX,
     STEPS_BYTES_MAX,
 )
 
@@ -29,6 +34,8 @@ def terms(sessions: int) -> dict[str, int]:
         "outboxes": OUTBOXES_BYTES_MAX + sessions * FRAME_BYTES_MAX,
         "steps": 2 * (STEPS_BYTES_MAX + sessions * FRAME_BYTES_MAX),
         "fetches": FETCHES_MAX * (FETCH_BUNDLES_MAX * ENTRIES_FRAME_BYTES_MAX + BUNDLE_BYTES_MAX),
+        "news_passed_on": PASSED_ON_MAX * (NEWS_BYTES_MAX + NOTE_BYTES_MAX),
+        "statements_judged": STATEMENTS_JUDGED_MAX * STATEMENT_BYTES_MAX,
     }
 
 

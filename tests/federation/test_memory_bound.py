@@ -15,7 +15,9 @@ from protocol.limits import (
     FRAME_BYTES_MAX,
     HANDSHAKES_MAX,
     OUTBOXES_BYTES_MAX,
+    PASSED_ON_MAX,
     REQUESTS_BYTES_MAX,
+    STATEMENTS_JUDGED_MAX,
     STEPS_BYTES_MAX,
 )
 from protocol.log.origin import Origin
@@ -35,6 +37,8 @@ def test_the_terms_of_the_sum_are_the_bounds_that_are_kept() -> None:
             "outboxes": OUTBOXES_BYTES_MAX + sessions * FRAME_BYTES_MAX,
             "steps": 2 * (STEPS_BYTES_MAX + sessions * FRAME_BYTES_MAX),
             "fetches": FETCHES_MAX * (FETCH_BUNDLES_MAX * 1_048_576 + 256 * 65_537),
+            "news_passed_on": PASSED_ON_MAX * 131_072,
+            "statements_judged": STATEMENTS_JUDGED_MAX * 32_768,
         }
         assert memory_bytes_max(sessions) == sum(terms(sessions).values())
 
