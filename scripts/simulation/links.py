@@ -32,11 +32,13 @@ from protocol.exchange.session import (
     bind_direct,
     is_newcomer_kept,
 )
+from protocol.limits import PING_MS, SILENCE_MS
 from simulation.network import Connection
 
 if TYPE_CHECKING:
     from simulation.node import Node
 
+_PATIENCE_MS = 1_000  # of the judge
 _IDENTITIES: dict[bytes, PeerIdentity] = {}
 
 
@@ -50,7 +52,7 @@ class Link:
         self.admitted: Admit | None = None
         self.dial: int | None = None
         self.code = "session_lost"
-        self.opened_ms = node.machine_ms
+        self.opened_ms = self.heard_ms = node.machine_ms
         self._node = node
         self._connection = connection
         self._alarm = 0
@@ -77,6 +79,7 @@ class Link:
         """A message has come."""
         node = self._node
         node.agenda.note(node.place, raw)
+        self.heard_ms = node.machine_ms
         node.run(lambda: self._tell(MessageReceived(raw)))
 
     def lost(self) -> None:
@@ -90,6 +93,11 @@ class Link:
     def close(self, code: str) -> None:
         """End the session, saying why."""
         self._tell(CloseAsked(code))
+
+    @property
+    def has_far_end(self) -> bool:
+        """Whether the peer still knows of the connection."""
+        return self._connection.other(self) is not None
 
     def drop_dead(self) -> None:
         """The power is gone: no goodbye."""
@@ -112,6 +120,8 @@ class Link:
                 self._node.links.admit(self, effect)
             elif isinstance(effect, Close):
                 self.code = effect.code
+                if effect.code == "session_silent" and isinstance(event, Woken):
+                    self._node.oracle.given_up(self._node, self._node.machine_ms - self.heard_ms)
                 self._end()
 
     def _send(self, raw: bytes) -> None:
@@ -179,6 +189,8 @@ class Links:
         community = admit.identity.community
         present = self._open.get(community)
         if present is not None and not self._is_newcomer_kept(link, present, community):
+            if not present.has_far_end and link.is_dialler == present.is_dialler:
+                self._node.oracle.fail(f"{self._node.name} turns away a peer that has dialled again")
             link.close("session_duplicate")
             return
         if present is not None:
@@ -208,6 +220,12 @@ class Links:
         if link.dial is not None:
             self._dialling.ended(link.dial, link.code, now_ms - link.opened_ms, now_ms)
         self._seek()
+
+    def check_silence(self) -> None:
+        """Nobody is waited for who has said nothing for so long."""
+        for link in self._open.values():
+            if self._node.machine_ms - link.heard_ms > SILENCE_MS + PING_MS + _PATIENCE_MS:
+                self._node.oracle.fail(f"{self._node.name} keeps a session in which nothing is heard")
 
     def cut_power(self) -> None:
         """Every connection is left as it is."""

@@ -17,6 +17,7 @@ from protocol.exchange.holding import Blame, SignedHead
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored
 from protocol.lanes.kind import Key, Reference
 from protocol.lanes.ledger.postings import Posting
+from protocol.limits import SILENCE_MS
 from protocol.log.merkle import CompactRange
 from protocol.log.origin import Origin
 from simulation.agenda import Agenda
@@ -128,6 +129,12 @@ class Oracle:
         self._counts[f"blame: {blame.code}"] += 1
         if blame.code not in HARMLESS_CODES and blame.peer not in self.liars | self.dishonest:
             self.fail(f"{node.name} blames an honest peer for {blame.code} {blame.detail}")
+
+    def given_up(self, node: "Node", silent_ms: int) -> None:
+        """A session ends because nothing was heard: nothing was."""
+        self._counts["silent peers given up"] += 1
+        if silent_ms < SILENCE_MS:
+            self.fail(f"{node.name} gives up a peer as silent that spoke {silent_ms} ms ago")
 
     def accused(self, node: "Node", origin: Origin) -> None:
         """A fork is reported: there was one."""

@@ -102,21 +102,21 @@ MISTAKES: tuple[Mistake, ...] = (
         "protocol.exchange.listing:HeadsListing.doubt",
         "self._is_doubted = True",
         "pass",
-        ("liars", "lossy", "partition", "crashes"),
+        ("line", "lossy", "crashes"),
     ),
     Mistake(
         "a place in a list is kept before what was listed is stored",
         "protocol.exchange.listing:HeadsListing.settled_place",
         "if self.state is State.IDLE and not self._is_doubted",
         "if self.place",
-        ("crashes", "partition"),
+        ("line", "lossy", "crashes"),
     ),
     Mistake(
         "a list of heads begins one change too late",
         "simulation.serving:_heads",
         "lane.change > after)",
         "lane.change > after + 1)",
-        ("partition", "lossy"),
+        ("line", "lossy", "crashes"),
     ),
     Mistake(
         "a list of heads ends at the newest change although it was cut short",
@@ -137,7 +137,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "protocol.exchange.following:LaneFollower._over",
         "return self._weigh()",
         "return []",
-        ("lossy", "partition", "crashes"),
+        ("line", "lossy", "crashes"),
     ),
     Mistake(
         "a step that the store refused is not told",
@@ -155,11 +155,11 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     # Of two sessions one goes on, at both ends the same.
     Mistake(
-        "each end keeps the session that it dialled itself",
+        "of two sessions that one side dialled the older goes on",
         "protocol.exchange.session:is_newcomer_kept",
         "return newcomer_dialed_by <= present_dialed_by",
         "return newcomer_dialed_by < present_dialed_by",
-        ("crashes", "partition"),
+        ("crashes", "partition", "line"),
     ),
     Mistake(
         "a peer that says nothing is never given up",
@@ -173,7 +173,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "protocol.exchange.session:Session._receive",
         "self._heard(now_ms)",
         "pass",
-        ("calm", "lossy"),
+        ("quiet", "calm", "partition"),
     ),
     # Synced, acknowledged, marked, guarded, signed, synced, shown.
     Mistake(
@@ -224,7 +224,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "simulation.writer:Writer.take_step",
         "if step.start != size:",
         "if step.start > size:",
-        ("lossy", "crashes", "partition"),
+        ("line", "crashes", "lossy"),
     ),
     Mistake(
         "a head is adopted before its entries are there",

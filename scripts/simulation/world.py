@@ -24,6 +24,7 @@ from simulation.network import Conditions, Network
 from simulation.node import Node
 from simulation.oracle import Oracle, check_balances
 from simulation.people import do_something, finish, publish_many, settle_in
+from simulation.settling import check_orders
 from simulation.sharing import shared_answers
 from storage.errors import StorageError
 
@@ -41,7 +42,7 @@ BUGS = (
     TypeError,
     ValueError,
 )
-PEERS_MODE_NODES_MAX = 8  # up to here trade and ledger are for vouched peers, beyond it public
+PEERS_MODE_NODES_MAX = 10  # up to here trade and ledger are for vouched peers, beyond it public
 TARGETS = 3  # whom each node dials
 ACTS_A_NODE = 2  # what people do at each node in one burst
 _SETTLING_MS = 5_000
@@ -68,6 +69,7 @@ class Scenario:
     heal_seconds_max: int = 900
     bursts_an_hour: float = 4.0
     bulk: float = 0.01  # how often somebody publishes hundreds of listings instead of doing one thing
+    is_line: bool = False  # everybody dials the one before, and nobody else
     delivery_ms_max: int | None = None
     proof_seconds_max: float | None = None
 
@@ -255,6 +257,7 @@ class World:
             went_on = agenda.step(end_ms)
             if agenda.steps % _PROGRESS_STEPS == 0:
                 self._tell_progress()
+                self._check_silence()
             self.up_ms += (agenda.now_ms - before) * sum(node.is_up for node in self.nodes)
             if not went_on:
                 return
@@ -262,6 +265,11 @@ class World:
     def _tell_progress(self) -> None:
         words = f"{self.agenda.now_ms / HOUR_MS:.1f} h, {self.agenda.steps} steps, {self.counts['heads signed']} heads"
         self.on_progress(min(1.0, self.agenda.now_ms / self.harm_ms), words)
+
+    def _check_silence(self) -> None:
+        for node in self.nodes:
+            if node.is_up:
+                node.links.check_silence()
 
     def _stands_still(self, next_ms: int) -> bool:
         """Whether nothing but idle rounds has happened for long enough that every peer was asked once."""
@@ -335,6 +343,7 @@ class World:
         oracle.check_proofs(self.honest, self.scenario.proof_seconds_max)
         for node in self.honest:
             check_balances(node, oracle, honest)
+            check_orders(node, oracle, honest)
             # Where the seller signed two histories, a posting cites the branch that its maker holds.
             if any(honest.issuperset(key[:2]) for key in node.views.state.keys["awaited"]):
                 oracle.fail(f"{node.name} awaits postings after all are made")
@@ -387,6 +396,8 @@ class World:
 
     def _choose_targets(self, node: Node) -> list[Node]:
         """A ring, so that all are connected, and some others."""
+        if self.scenario.is_line:
+            return self.nodes[node.place - 1 : node.place] if node.place else []
         others = [other for other in self.nodes if other is not node]
         if not others:
             return []

@@ -10,7 +10,16 @@ from simulation.scenarios import SCENARIOS
 from simulation.world import simulate
 from tests.house.tree import ROOT
 
-HOURS = {"calm": 1, "lossy": 1, "partition": 1, "crashes": 1, "liars": 1, "restores": 0.5, "halves": 0.5}
+HOURS = {
+    "calm": 1,
+    "lossy": 1,
+    "partition": 1,
+    "crashes": 1,
+    "liars": 1,
+    "restores": 0.5,
+    "halves": 0.5,
+    "line": 0.5,
+}
 
 
 @pytest.mark.parametrize("name", HOURS)

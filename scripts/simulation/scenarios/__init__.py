@@ -6,6 +6,7 @@ from simulation.scenarios import (
     equivocations,
     halves,
     liars,
+    line,
     lossy,
     partition,
     quiet,
@@ -15,5 +16,5 @@ from simulation.world import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     module.SCENARIO.name: module.SCENARIO
-    for module in (calm, lossy, partition, crashes, liars, equivocations, restores, halves, quiet)
+    for module in (calm, lossy, partition, crashes, liars, equivocations, restores, halves, line, quiet)
 }
