@@ -2,7 +2,7 @@
 
 scripts/simulate --scenario crashes --nodes 8 --seed 7
 scripts/simulate --seeds 20                     every scenario, 20 seeds each
-scripts/simulate --report                       figures of a standard set, as JSON
+scripts/simulate --report --part 0.01           the figures, from a hundredth of what they ask for, as JSON
 scripts/simulate --planted                      whether planted mistakes are found
 scripts/simulate --crowd                        how news reaches a thousand nodes, as JSON
 """
@@ -16,8 +16,9 @@ from simulation.figures import as_json, as_line, report
 from simulation.hunting import Hunt, hunts
 from simulation.latencies import topology_folder
 from simulation.progress import Progress
+from simulation.reporting import report_runs
 from simulation.scenarios import SCENARIOS
-from simulation.world import Run, simulate
+from simulation.world import Run, Scenario, simulate
 
 HUNT_SEEDS = 3
 
@@ -69,6 +70,9 @@ def _parse() -> Namespace:
     parser.add_argument("--hours", type=float, help="virtual hours of harm (the scenario's own number)")
     parser.add_argument("--counts", action="store_true", help="say how often everything happened")
     parser.add_argument("--report", action="store_true", help="print figures as JSON")
+    parser.add_argument(
+        "--part", type=float, default=1.0, help="of the amounts of a report, which part is lived through (1)"
+    )
     parser.add_argument("--planted", action="store_true", help="plant mistakes and say which are found")
     parser.add_argument(
         "--crowd", action="store_true", help="measure how news reaches many cheap nodes, as JSON"
@@ -89,19 +93,25 @@ def _measure(asked: Namespace) -> int:
 
 
 def _runs(asked: Namespace) -> Iterator[Run]:
-    scenarios = [SCENARIOS[asked.scenario]] if asked.scenario else list(SCENARIOS.values())
     topology = None if asked.default_latencies else topology_folder()
-    for scenario in scenarios:
+
+    def live(scenario: Scenario, seed: int, words: str = "") -> Run:
+        with Progress(f"{scenario.name}, seed {seed} {words}".rstrip()) as progress:
+            return simulate(
+                scenario,
+                nodes=asked.nodes,
+                seed=seed,
+                hours=asked.hours,
+                topology=topology,
+                on_progress=progress.show,
+            )
+
+    if asked.report:
+        yield from report_runs(part=asked.part, seed=asked.seed, live=live, only=asked.scenario)
+        return
+    for scenario in [SCENARIOS[asked.scenario]] if asked.scenario else SCENARIOS.values():
         for seed in range(asked.seed, asked.seed + asked.seeds):
-            with Progress(f"{scenario.name}, seed {seed}") as progress:
-                yield simulate(
-                    scenario,
-                    nodes=asked.nodes,
-                    seed=seed,
-                    hours=asked.hours,
-                    topology=topology,
-                    on_progress=progress.show,
-                )
+            yield live(scenario, seed)
 
 
 if __name__ == "__main__":

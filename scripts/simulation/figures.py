@@ -45,6 +45,8 @@ def _sum(runs: Sequence[Run]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     for run in runs:
         counts.update(run.counts)
+    delivery_ms = sorted(wait for run in runs for wait in run.delivery_ms)
+    spread_ms = sorted(wait for run in runs for wait in run.spread_ms)
     healed = [run.healed_seconds for run in runs if run.healed_seconds is not None]
     return {
         "runs": len(runs),
@@ -54,5 +56,15 @@ def _sum(runs: Sequence[Run]) -> dict[str, Any]:
         "steps": sum(run.steps for run in runs),
         "megabytes_sent": round(sum(run.bytes_sent for run in runs) / 1e6, 3),
         "healed_seconds_longest": max(healed, default=None),
+        "delivery_ms": _ranked(delivery_ms),
+        "spread_ms": _ranked(spread_ms),
+        "proof_bytes_max": max((run.proof_bytes_max for run in runs), default=0),
         "counts": dict(sorted(counts.items())),
     }
+
+
+def _ranked(waits: Sequence[int]) -> dict[str, int]:
+    """The middle, the 99th of a hundred and the longest of some sorted waits; nothing where there were none."""
+    if not waits:
+        return {}
+    return {"50th": waits[len(waits) // 2], "99th": waits[len(waits) * 99 // 100], "longest": waits[-1]}
