@@ -8,7 +8,7 @@ machines and brought back; until then nothing is written, because it seals what 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -29,7 +29,7 @@ from node.writer.own_lanes import Signer
 from node.writer.transaction import Transaction
 from protocol.identity.keys import HASH_BYTES, SigningKey, from_base32, to_base32
 from protocol.identity.recovery import derive_recovery_seeds
-from protocol.identity.succession import EpochChain
+from protocol.identity.succession import Closing, EpochChain
 from protocol.identity.successor import (
     RecoverySet,
     SealedLane,
@@ -52,19 +52,35 @@ class KeysQuery(Request, frozen=True, kw_only=True):
     community: HashText | None = None
 
 
+class ContestedNote(Answer, frozen=True, kw_only=True):
+    """What a successor note says that contradicts another one; `note` is the name by which it is chosen.
+
+    `authority` is `quorum` where enough recovery sheets have signed it, `next_key` where the next log key alone
+    has. `lanes` has the size at which each lane of the closed epoch ends; `log_key` opens the next one.
+    """
+
+    note: str
+    epoch: int
+    time_ms: int
+    authority: Literal["next_key", "quorum"]
+    log_key: str
+    lanes: dict[str, int]
+    replaces_sheets: bool
+
+
 class KeysAnswer(Answer, frozen=True, kw_only=True):
     """The open epoch, who may replace its keys, and what keeps it from going on.
 
-    `contested` names the notes that contradict each other, of which the stewards choose one. `is_prepared` says
+    `contested` are the notes that contradict each other, of which the stewards choose one. `is_prepared` says
     that a note waits for signatures and nothing is written. `uncopied_parts` counts by community the private parts
-    of orders that it does not keep for us yet.
+    of orders that it does not keep for us yet. Both are said of our own keys alone.
     """
 
     epoch: int
     recovery_keys: list[str]
     recovery_threshold: int
     is_prepared: bool
-    contested: list[str]
+    contested: list[ContestedNote]
     uncopied_parts: dict[str, int]
 
 
@@ -147,20 +163,22 @@ class NoteChoice(Request, frozen=True, kw_only=True):
 
 async def show_keys(node: Node, request: KeysQuery) -> KeysAnswer:
     """Say how the keys stand."""
+    community = hash_of(request.community) if request.community else node.community
+    is_own = community == node.community
 
     def question(read: StateReader) -> KeysAnswer:
-        chain = _chain(read, node.community)
+        chain = _chain(read, community)
         reader = node.vault.sealing.public
         return KeysAnswer(
             epoch=chain.epoch,
             recovery_keys=[to_base32(key) for key in chain.newest.recovery.keys],
             recovery_threshold=chain.newest.recovery.threshold,
-            is_prepared=_prepared_path(node).exists(),
-            contested=[to_base32(closing.name) for closing in chain.contested],
+            is_prepared=is_own and _prepared_path(node).exists(),
+            contested=[_contested(closing) for closing in chain.contested],
             uncopied_parts={
                 to_base32(peer.community): count_to_give(read.connection, peer.community, reader)
                 for peer in all_peers(read.connection)
-                if peer.trust == "followed"
+                if is_own and peer.trust == "followed"
             },
         )
 
@@ -292,6 +310,19 @@ async def choose_note(node: Node, request: NoteChoice) -> KeysAnswer:
 
     await node.write(job)
     return await show_keys(node, KeysQuery(community=request.community))
+
+
+def _contested(closing: Closing) -> ContestedNote:
+    said = closing.succession.successor
+    return ContestedNote(
+        note=to_base32(closing.name),
+        epoch=said.epoch,
+        time_ms=said.time_ms,
+        authority=closing.succession.kind,
+        log_key=to_base32(said.log_key),
+        lanes={lane: sealed.size for lane, sealed in said.lanes.items()},
+        replaces_sheets=said.recovery is not None,
+    )
 
 
 def _chain(read: StateReader | Transaction, community: bytes) -> EpochChain:

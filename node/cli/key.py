@@ -1,7 +1,9 @@
 """`wildgrass key`: how the community's keys stand, a new log key, further recovery sheets and their signatures."""
 
+from datetime import UTC, datetime
 from gettext import gettext as _
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,7 +39,7 @@ def show(session: Session, community: str | None) -> None:
         )
     if answer["is_prepared"]:
         lines.append(_("A note waits for signatures; nothing is written until it is combined or cancelled."))
-    lines += [_("Contested: {name}").format(name=name) for name in answer["contested"]]
+    lines += [line for note in answer["contested"] for line in _contested(note)]
     rows = [[community, str(count)] for community, count in answer["uncopied_parts"].items()]
     if rows:
         lines += table([_("Community"), _("Private parts it does not keep yet")], rows)
@@ -177,6 +179,21 @@ def choose(session: Session, community: str, note: str) -> None:
     """Choose."""
     answer = session.ask("POST", "/keys/choice", {"community": community, "note": note})
     session.show(answer, _("Chosen. This node follows the community on accordingly."))
+
+
+def _contested(note: dict[str, Any]) -> list[str]:
+    """What one of several notes says that contradict each other."""
+    lanes = ", ".join(f"{lane} {size}" for lane, size in note["lanes"].items())
+    moment = datetime.fromtimestamp(note["time_ms"] / 1_000, tz=UTC).isoformat(timespec="minutes")
+    said = (
+        _("signed by enough recovery sheets")
+        if note["authority"] == "quorum"
+        else _("signed by the next log key")
+    )
+    return [
+        _("Contested: {name}").format(name=note["note"]),
+        f"  {moment}, {said}; {lanes or _('no records kept')}",
+    ]
 
 
 def _words(words_file: Path | None) -> str:

@@ -3,6 +3,8 @@
 The recovery words are typed into a form of this page and used once; they are neither kept nor shown again.
 """
 
+from functools import partial
+
 from node.actions.keys import (
     CancellationQuery,
     KeysQuery,
@@ -19,8 +21,10 @@ from node.actions.keys import (
 from node.errors import NodeError, report
 from node.pages.answering import GoTo, Page
 from node.pages.forms import FormRefused
+from node.pages.measures import say_lane
 from node.pages.site import Asked, PageRoute
-from protocol.identity.keys import to_base32
+from protocol.errors import ProtocolError
+from protocol.identity.keys import HASH_BYTES, from_base32, to_base32
 
 WORDS_CHARACTERS_MAX = 1_000
 _WORDS_FAULTS = ("words_refused", "words_of_another")
@@ -61,14 +65,38 @@ async def take_cancellation(asked: Asked) -> GoTo:
     return GoTo("/keys?said=cancelled")
 
 
+async def show_choice(asked: Asked) -> Page:
+    """Show what each of a community's notes says that contradict each other."""
+    community = _community(asked.query("community"), asked)
+    keys = await show_keys(asked.node, KeysQuery(community=community))
+    values = {
+        "section": "account" if community == to_base32(asked.node.community) else "neighbours",
+        "about": community,
+        "keys": keys,
+        "lane_name": partial(say_lane, language=asked.visit.language),
+    }
+    return Page("key_choice.html", values)
+
+
 async def take_choice(asked: Asked) -> GoTo:
-    """Hold to one of our own notes that contradict each other."""
-    known = (await show_keys(asked.node, KeysQuery())).contested
-    if asked.form["note"] not in known:
+    """Hold to one of a community's notes that contradict each other."""
+    community = _community(asked.form["community"], asked)
+    known = (await show_keys(asked.node, KeysQuery(community=community))).contested
+    if asked.form["note"] not in {note.note for note in known}:
         raise NodeError("note_other")
-    community = to_base32(asked.node.community)
     await choose_note(asked.node, NoteChoice(community=community, note=asked.form["note"]))
-    return GoTo("/keys?said=chosen")
+    is_own = community == to_base32(asked.node.community)
+    return GoTo("/keys?said=chosen" if is_own else f"/neighbours#c-{community}")
+
+
+def _community(named: str, asked: Asked) -> str:
+    """The community that a page or form names, else our own; raises `NodeError` `not_found` for no id."""
+    if not named:
+        return to_base32(asked.node.community)
+    try:
+        return to_base32(from_base32(named, HASH_BYTES))
+    except ProtocolError as error:
+        raise NodeError("not_found", named[:60]) from error
 
 
 def _words(asked: Asked, name: str) -> str:
@@ -101,5 +129,6 @@ KEY_PAGES = (
     PageRoute(method="POST", path="/keys/rehearsal", show=take_rehearsal, needs="steward"),
     PageRoute(method="POST", path="/keys/rotation", show=take_rotation, needs="steward"),
     PageRoute(method="POST", path="/keys/cancellation", show=take_cancellation, needs="steward"),
+    PageRoute(method="GET", path="/keys/choice", show=show_choice, needs="steward"),
     PageRoute(method="POST", path="/keys/choice", show=take_choice, needs="steward"),
 )

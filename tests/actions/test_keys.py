@@ -199,8 +199,12 @@ async def test_stewards_choose_between_two_notes_that_contradict_each_other(hous
         await node.write(learn)
         keys = await show_keys(node, KeysQuery())
         assert (keys.epoch, len(keys.contested)) == (0, 2)
+        assert [(each.time_ms, each.authority, each.lanes) for each in keys.contested] == [
+            (1, "quorum", {}),
+            (2, "quorum", {}),
+        ]
         chosen = await choose_note(
-            node, NoteChoice(community=to_base32(node.community), note=keys.contested[1])
+            node, NoteChoice(community=to_base32(node.community), note=keys.contested[1].note)
         )
         assert (chosen.epoch, chosen.contested) == (1, [])
 
@@ -242,7 +246,7 @@ async def test_a_note_that_contests_our_own_stops_writing_until_it_is_chosen_aga
         await node.write(learn)
         with pytest.raises(NodeError, match="contradict each other"):
             await publish(node, "while it is contested")
-        names = (await show_keys(node, KeysQuery())).contested
+        names = [each.note for each in (await show_keys(node, KeysQuery())).contested]
         ours = await node.read(lambda read: epoch_chain(read, node.community))
         assert ours is not None
         mine = next(each for each in ours.contested if each.raw != other)
