@@ -180,6 +180,7 @@ LOOKS = (
     Look("audit-clean", "steward", lambda site: f"/neighbours/{site.own}/audit"),
     Look("audit-findings", "steward", lambda site: f"/neighbours/{site.neighbour}/audit"),
     Look("keys", "steward", _at("/keys")),
+    Look("key-choice", "steward", _at("/keys/choice")),
     Look("nowhere", "", _at("/nothing")),
     Look("order-unknown", "", _at("/o/nothing")),
     Look("role-missing", "member", _at("/desk")),
