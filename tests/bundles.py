@@ -24,7 +24,7 @@ class MemorySource:
     def __init__(self, files: Mapping[str, bytes], *, name: str = "memory", is_live: bool = False) -> None:
         self.name, self.is_live = name, is_live
         self.files = dict(files)
-        self.reads = 0
+        self.reads_count = 0
 
     @classmethod
     def of(cls, root: Path, name: str = "memory") -> "MemorySource":
@@ -46,7 +46,7 @@ class MemorySource:
         return self.with_file(path, bytes(raw))
 
     def read(self, path: str, bytes_max: int) -> bytes | None:
-        self.reads += 1
+        self.reads_count += 1
         raw = self.files.get(path)
         if raw is not None and len(raw) > bytes_max:
             raise AuditError("file_too_large", path)

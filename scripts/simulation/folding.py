@@ -18,6 +18,7 @@ from protocol.lanes.kind import CHARTER, Key, Lane, Position
 from protocol.waiting import ARRIVAL_ORDER_TABLES
 
 _MODULUS = 1 << 256
+_ABOUT_READERS = ("declared_lane", "peer")
 _LISTED = ("untaken", "awaited", "deal", "placement")  # what people and checks go through
 
 
@@ -29,6 +30,7 @@ class DigestState(DictState):
         super().__init__()
         self.digest = 0
         self.new_postings: list[Key] = []
+        self.newly_read: set[bytes] = set()
         self.keys: dict[str, dict[Key, None]] = {table: {} for table in _LISTED}
         self._hashes: dict[tuple[str, Key], int] = {}
 
@@ -45,6 +47,8 @@ class DigestState(DictState):
             self.keys[table][key] = None
         elif table == "posting":
             self.new_postings.append(key)
+        elif table in _ABOUT_READERS:
+            self.newly_read.add(key[0])  # type: ignore[arg-type]  # a charter's key begins with its community
 
     def remove(self, table: str, key: Key) -> None:
         """Take one key out."""

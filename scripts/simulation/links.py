@@ -4,7 +4,6 @@ Every session is the real machine of section 17. Frames of a proven peer go to t
 one open session with that peer.
 """
 
-from collections.abc import Callable
 from statistics import median_low
 from typing import TYPE_CHECKING
 
@@ -251,7 +250,9 @@ class Links:
         node.agenda.note_material()
         node.count("dials")
 
-        def made(connection: Connection) -> Link:
+        def made(connection: Connection) -> Link | None:
+            if node.life != life:
+                return None  # the power of this end went meanwhile
             link = Link(node, "dialer", connection, node.key_at(place))
             link.dial = dial.dial
             self._all.append(link)
@@ -289,6 +290,3 @@ def identify_once(genesis_record: bytes) -> PeerIdentity:
     if known is None:
         known = _IDENTITIES[genesis_record] = identify(genesis_record)
     return known
-
-
-Dialled = Callable[[Connection], Link]

@@ -107,9 +107,9 @@ class Network:
         return self.conditions.is_calm and not self.cut
 
     def dial(
-        self, caller: int, callee: int, end: Callable[[Connection], End], failed: Callable[[], None]
+        self, caller: int, callee: int, end: Callable[[Connection], End | None], failed: Callable[[], None]
     ) -> None:
-        """Open a connection; `end` makes the caller's end of it once it stands."""
+        """Open a connection; `end` makes the caller's end of it, None where its power went."""
         way_ms = self._way_ms(caller, callee) + self._way_ms(callee, caller)
         host = self.hosts[callee]
         if host.is_outbound_only or not host.is_up or self._is_cut(caller, callee):
@@ -162,7 +162,7 @@ class Network:
             self._agenda.after(way_ms, lambda: self._hear_end(connection, sender))
 
     def _meet(
-        self, caller: int, callee: int, end: Callable[[Connection], End], failed: Callable[[], None]
+        self, caller: int, callee: int, end: Callable[[Connection], End | None], failed: Callable[[], None]
     ) -> None:
         if not self.hosts[callee].is_up or self._is_cut(caller, callee):
             failed()

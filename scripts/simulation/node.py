@@ -28,7 +28,7 @@ from simulation.links import Link, Links
 from simulation.machines import PERFORMERS, is_idle, make_exchange
 from simulation.network import Connection, Network
 from simulation.serving import answer, heads_of, notes_for, own_advance, own_heads, readers_among_peers
-from simulation.store import GuardImage, StoreImage, note_acknowledged
+from simulation.store import GuardImage, StoreImage, note_acknowledged, renumber
 from simulation.writer import Job, Writer
 
 if TYPE_CHECKING:
@@ -326,6 +326,7 @@ class Node:
     def note_signed(self, origins: Sequence[Origin]) -> None:
         """Push own heads. After a word in the charter those of all lanes: it may have let somebody in."""
         self.touched.update(origins)
+        self._renumber()
         lanes = [origin for origin in self.disk.image.lanes if origin.community == self.community.id]
         is_charter = any(origin.lane == CHARTER for origin in origins)
         pushed = lanes if is_charter else list(origins)
@@ -345,6 +346,13 @@ class Node:
             lane, stored = Lane(origin.community, origin.lane), self.disk.image.lanes[origin]
             again = self.views.catch_up(lane, origin.epoch, stored.entries, stored.leaves)
             waiting += [Origin(place.community, place.name, origin.epoch) for place in again]
+        self._renumber()
+
+    def _renumber(self) -> None:
+        """Let those ask again who may newly read a lane: this lies with the views, and is lost with them."""
+        for community in sorted(self.views.state.newly_read):
+            renumber(community)(self.disk.image)
+        self.views.state.newly_read.clear()
 
     def _entry(self, position: Position) -> bytes:
         origin = Origin(position.community, position.lane, position.epoch)

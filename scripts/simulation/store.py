@@ -135,6 +135,18 @@ def set_head(origin: Origin, head: SignedHead) -> Write:
     return write
 
 
+def renumber(community: bytes) -> Write:
+    """Return the write that counts all heads of a community as changed: somebody may newly read them."""
+
+    def write(image: StoreImage) -> None:
+        for origin, lane in image.lanes.items():
+            if origin.community == community and lane.head is not None:
+                image.changes += 1
+                lane.change = image.changes
+
+    return write
+
+
 def keep_place(peer: bytes, place: ListPlace) -> Write:
     """Return the write that keeps how far a peer's list of heads is taken in."""
 

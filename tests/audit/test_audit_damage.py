@@ -229,4 +229,4 @@ def test_a_copy_with_too_much_damage_is_not_read_to_its_end(tmp_path: Path) -> N
     assert set(report.by_code) == {"file_missing", "copy_abandoned"}
     assert report.by_code["file_missing"] <= 1_001
     assert len(report.findings) <= 101
-    assert source.reads < 5_000
+    assert source.reads_count < 5_000
