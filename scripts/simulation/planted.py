@@ -242,10 +242,10 @@ MISTAKES: tuple[Mistake, ...] = (
         CALM,
     ),
     Mistake(
-        "what waits for two records is woken by the first and forgotten",
-        "protocol.fold:Fold._resume",
-        "return settled\n        settled.append(current)",
-        "settled.append(current)",
+        "what waits for a record is not put into the queue of those that do",
+        "protocol.fold:Fold._try_step",
+        "enqueue(self._state, awaiting_queue(waiting.position), entry.position)",
+        "pass",
         ("calm", "crashes", "lossy"),
     ),
     Mistake(
