@@ -48,6 +48,17 @@ from tests.actions.test_one_community import DETAILS, open_shop
 SECOND, THIRD = bytes(16), b"third sheet's 16"
 
 
+async def learn_of(node: Node, *notes: bytes) -> None:
+    """Have successor notes of the node's own community come from elsewhere."""
+
+    def learn(transaction: Transaction) -> None:
+        for note in notes:
+            learn_successor(transaction, note)
+        transaction.note_succession(node.community)
+
+    await node.write(learn)
+
+
 def sheet_key(entropy: bytes) -> SigningKey:
     return SigningKey(derive_recovery_seeds(entropy, next_epoch=1).recovery)
 
@@ -191,12 +202,7 @@ async def test_stewards_choose_between_two_notes_that_contradict_each_other(hous
         assert chain is not None
         notes = [make_note(chain, house.entropy, lanes={}, now_ms=now_ms).note for now_ms in (1, 2)]
 
-        def learn(transaction: Transaction) -> None:
-            for note in notes:
-                learn_successor(transaction, note)
-            transaction.note_succession(node.community)
-
-        await node.write(learn)
+        await learn_of(node, *notes)
         keys = await show_keys(node, KeysQuery())
         assert (keys.epoch, len(keys.contested)) == (0, 2)
         assert [(each.time_ms, each.authority, each.lanes) for each in keys.contested] == [
@@ -239,11 +245,7 @@ async def test_a_note_that_contests_our_own_stops_writing_until_it_is_chosen_aga
         await rotate_keys(node, RotationDraft(words=house.words))
         await publish(node, "in the new epoch")
 
-        def learn(transaction: Transaction) -> None:
-            learn_successor(transaction, other)
-            transaction.note_succession(node.community)
-
-        await node.write(learn)
+        await learn_of(node, other)
         with pytest.raises(NodeError, match="contradict each other"):
             await publish(node, "while it is contested")
         names = [each.note for each in (await show_keys(node, KeysQuery())).contested]
@@ -281,11 +283,7 @@ async def contest(node: Node, house: House) -> tuple[str, str]:
     await rotate_keys(node, RotationDraft(words=house.words))
     await publish(node, "in the new epoch")
 
-    def learn(transaction: Transaction) -> None:
-        learn_successor(transaction, other)
-        transaction.note_succession(node.community)
-
-    await node.write(learn)
+    await learn_of(node, other)
     found = await node.read(lambda read: epoch_chain(read, node.community))
     assert found is not None
     names = {each.raw == other: to_base32(each.name) for each in found.contested}

@@ -30,6 +30,13 @@ def test_what_must_hold_holds_through_harm_and_healing(name: str) -> None:
     assert run.healed_seconds is not None, run.command
 
 
+@pytest.mark.parametrize(("name", "nodes", "seed"), [("line", 3, 24), ("crashes", 2, 25), ("crashes", 3, 27)])
+def test_what_once_failed_holds(name: str, nodes: int, seed: int) -> None:
+    """The seeds of the table of bugs found (tests/README)."""
+    run = simulate(SCENARIOS[name], nodes=nodes, seed=seed, hours=0.3)
+    assert not run.has_broken, run.violations
+
+
 def test_twenty_thousand_node_hours_pass_without_a_broken_invariant() -> None:
     """Most of them idle, and skipped as such; in between people trade, the power fails, the network parts."""
     run = simulate(SCENARIOS["quiet"], seed=1)
