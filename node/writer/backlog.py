@@ -60,9 +60,7 @@ class Backlog:
         self._fold_at = self._fold_by = 0.0
         self._quiet_at = self._index_by = 0.0
         self.void_count = 0
-        self.own_chain: EpochChain | None = (
-            None  # as the successor notes say that are taken in; none are: None
-        )
+        self.own_chain: EpochChain | None = None  # as the successor notes say that are taken in, if any
 
     @property
     def seconds_to_step(self) -> float | None:

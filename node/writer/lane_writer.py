@@ -126,8 +126,6 @@ class LaneWriter:
             self._refusal = NodeError("epoch_closed")
         self._check_epoch()
         self._open_epoch()
-        if self._own.unsigned():
-            self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
         self._thread.start()
 
     @property
@@ -259,8 +257,6 @@ class LaneWriter:
         self._refusal = None
         self._check_guard()
         self._open_epoch()
-        if self._own.unsigned():
-            self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
         self._on_advance(Advance(has_new_evidence=True, succeeded=frozenset({signer.community})))
 
     def _rest(self, jobs: list[Asked], error: StorageError) -> None:
@@ -374,13 +370,14 @@ class LaneWriter:
         return signer
 
     def _open_epoch(self) -> None:
-        """Write the first entry of every lane of an epoch that has none yet; an opened one stays as it is."""
+        """Write the first entry of every lane of an epoch that has none yet, and sign soon what is unsigned."""
         with self._store.write() as connection, self._state.within(connection):
             self._make_transaction(connection).open_epoch()
             grown = self._own.store_fresh(connection)
-        self._note_unsigned(grown)
         if grown:
             self._on_advance(Advance(folded=True))
+        if self._own.unsigned():
+            self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
 
     def _resume(self) -> None:
         """Marks and guard follow the heads that peers gave back; then they are compared as at every start."""
@@ -399,8 +396,6 @@ class LaneWriter:
         self._check_guard()
         self._check_epoch()
         self._open_epoch()
-        if self._own.unsigned():
-            self._unsigned_since = time.monotonic() - CHECKPOINT_SECONDS
 
     def _load(self) -> None:
         """Take from the store what memory has to say of it."""
