@@ -12,7 +12,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import appends, audit, backfill, core, idle, kills, pages, recover, steps, year
+from benchmarks import appends, audit, backfill, core, idle, kills, pages, recover, resync, steps, year
 from benchmarks.measuring import Bench, Figure
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,7 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "kill-steps": steps.figures,
     "recover": recover.figures,
     "appends": appends.figures,
+    "heads": resync.figures,
     "idle": idle.figures,
     "pages": pages.figures,
     "year": year.figures,

@@ -1,7 +1,6 @@
 """Heads in few bytes, the list of changed ones page by page, and the comparison with a stranger's."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import product
 
 import pytest
@@ -9,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from benchmarks.resync import Resync, heads_of_lanes, measure_resyncs, talk_over
 from protocol.errors import ProtocolError, SessionError
 from protocol.exchange.frames import (
-    ANSWERS,
     Answer,
     Heads,
     HeadsBesides,
@@ -41,10 +40,10 @@ from protocol.exchange.listing import (
 )
 from protocol.identity.keys import SigningKey
 from protocol.limits import HEADS_PAGE_MAX, HEADS_PAGES_MAX, SUMMARY_HEADS_MIN
-from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
+from protocol.log.checkpoint import Checkpoint, make_checkpoint_note, parse_checkpoint
 from protocol.log.cosignature import make_cosignature
 from protocol.log.note import format_note, parse_note
-from protocol.log.origin import Origin, parse_origin, witness_name
+from protocol.log.origin import Origin, witness_name
 from tests.exchange.memory_store import MemoryLane, MemoryStore, SignedHead
 from tests.exchange.villages import KEYS, LOG_PUBLICS, A, B, C, lane_of
 
@@ -212,92 +211,57 @@ def test_a_head_that_was_changed_under_way_is_refused(changed: dict[str, object]
     assert refusal.value.code == code
 
 
-class Unsigned:
-    """Signing ten thousand heads would be most of the test."""
-
-    public = KEY.public
-
-    def sign(self, message: bytes) -> bytes:
-        return bytes(64)
-
-
-@cache
-def many_head(number: int, size: int) -> SignedHead:
-    lane = ("charter", "trade", "ledger", *"abcdefghi")[number % 12]
-    origin = Origin((number // 12).to_bytes(32, "big"), lane, 0)
-    checkpoint = Checkpoint(origin.text, size, size.to_bytes(32, "big"))
-    return SignedHead(make_checkpoint_note(checkpoint, Unsigned()), checkpoint)  # type: ignore[arg-type]  # what the test has made
-
-
 def store_of(count: int, *, changed: Sequence[int] = (), extra: int = 0) -> MemoryStore:
     """A node with so many heads of lanes of others; some of them moved on."""
     store = MemoryStore(B, KEYS[B], LOG_PUBLICS)
-    for number in range(count + extra):
-        head = many_head(number, 20_000 + (number in changed))
-        store.lanes[parse_origin(head.checkpoint.origin)] = MemoryLane(adopted=head, change=number + 1)
+    for number, change in enumerate(heads_of_lanes(count + extra).changes):
+        note = note_of(change.origin, 20_001) if number in changed else change.note
+        head = SignedHead(note, parse_checkpoint(parse_note(note).text))
+        store.lanes[change.origin] = MemoryLane(adopted=head, change=number + 1)
     store.changes = 100_000
     return store
 
 
-class Talk:
-    """One asker and one answerer, every byte of whose frames is counted."""
-
-    def __init__(self, asker: MemoryStore, answerer: MemoryStore, place: Place | None = None) -> None:
-        self.bytes = self.rounds = 0
-        self.heads: list[StatedHead] = []
-        self.listing = HeadsListing(A, place)
-        effects = self.listing.handle(Wanted())
-        while effects:
-            (effect,) = effects
-            if isinstance(effect, SumUpHeads):
-                effects = self.listing.handle(asker.sum_up(effect, b"\x07" * 16))
-                continue
-            question = replace(effect.question, number=70_000 + self.rounds)
-            answer = answerer.answer(B, question)
-            assert type(answer) is ANSWERS[type(question)]
-            self.bytes += len(encode_frame(question)) + len(encode_frame(answer))
-            self.rounds += 1
-            if isinstance(answer, Heads):
-                self.heads += answer.heads
-            effects = self.listing.handle(Listed(answer))
+@pytest.fixture(scope="module")
+def resyncs() -> dict[str, Resync]:
+    return {resync.name: resync for resync in measure_resyncs()}
 
 
-def test_an_idle_known_peer_costs_a_hundred_bytes_and_one_round_trip() -> None:
+def test_an_idle_known_peer_costs_a_hundred_bytes_and_one_round_trip(resyncs: dict[str, Resync]) -> None:
     """A thousand lanes and nothing new: the place in the list says it all."""
-    known = store_of(1_000)
-    talk = Talk(store_of(1_000), known, Place(known.instance, known.changes))
-    assert (talk.rounds, talk.heads) == (1, [])
-    assert talk.bytes <= 100
+    idle = resyncs["known_idle"]
+    assert (idle.round_trips, idle.heads) == (1, [])
+    assert idle.bytes <= 100
 
 
-def test_ten_changed_lanes_of_a_known_peer_cost_a_kilobyte_and_a_half() -> None:
+def test_ten_changed_lanes_of_a_known_peer_cost_a_kilobyte_and_a_half(resyncs: dict[str, Resync]) -> None:
     """Ten heads of ten communities, with nothing left out that proves them."""
-    known = store_of(1_000, changed=range(0, 120, 12))
-    place = Place(known.instance, known.changes)
-    for number, lane in enumerate(list(known.lanes.values())[0:120:12], known.changes + 1):
-        lane.change = known.changes = number
-    talk = Talk(store_of(1_000), known, place)
-    assert (talk.rounds, len(talk.heads)) == (1, 10)
-    assert talk.bytes <= 1_500
-    assert talk.listing.settled_place == Place(known.instance, known.changes)
+    known = resyncs["known_changed"]
+    assert known.round_trips == 1
+    assert {head.size for head in known.heads} == {20_001}
+    assert len({(head.community, head.lane) for head in known.heads}) == 10
+    assert known.bytes <= 1_500
+    assert known.place is not None
+    assert known.place.number == 1_010
 
 
-def test_ten_changes_of_ten_thousand_heads_of_a_stranger_cost_nine_kilobytes() -> None:
+def test_ten_changes_of_ten_thousand_heads_of_a_stranger_cost_nine_kilobytes(
+    resyncs: dict[str, Resync],
+) -> None:
     """Buckets, items, heads: exactly the ten that differ come over."""
-    changed = range(7, 10_000, 1_000)
-    stranger = store_of(10_000, changed=changed)
-    talk = Talk(store_of(10_000), stranger)
-    wanted = {state_head(list(stranger.lanes.values())[n].adopted.note) for n in changed}  # type: ignore[union-attr]  # what the test has made
-    assert set(talk.heads) == wanted
-    assert talk.rounds == 2
-    assert talk.bytes <= 9_000
-    assert talk.listing.settled_place == Place(stranger.instance, stranger.changes)
+    stranger = resyncs["stranger_changed"]
+    assert stranger.round_trips == 2
+    assert {head.size for head in stranger.heads} == {20_001}
+    assert len({(head.community, head.lane) for head in stranger.heads}) == 10
+    assert stranger.bytes <= 9_000
+    assert stranger.place is not None
+    assert stranger.place.number == 10_010
 
 
 def test_equal_heads_of_a_stranger_cost_one_summary() -> None:
     """Two nodes that hold the same find that out in one round."""
-    talk = Talk(store_of(10_000), store_of(10_000))
-    assert (talk.rounds, talk.heads) == (1, [])
+    talk = talk_over(heads_of_lanes(10_000), heads_of_lanes(10_000), None)
+    assert (talk.round_trips, talk.heads) == (1, [])
     assert talk.bytes <= 2_200
 
 
@@ -312,7 +276,7 @@ def test_whatever_two_nodes_hold_the_asker_ends_with_all_of_it(own: int, other: 
         store_of(own),
         store_of(other, changed=range(0, other, 2 if extra else other), extra=extra),
     )
-    talk = Talk(asker, stranger)
+    talk = talk_over(asker, stranger, None)
     held = set(asker.notes_for(B))
     lacking = {state_head(note) for note in stranger.notes_for(B) if note not in held}
     assert lacking <= set(talk.heads)
