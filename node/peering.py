@@ -377,6 +377,10 @@ class NodePeering:
         now_ms = self._node.clock.now()
         await self._node.write(lambda transaction: note_acknowledgement(transaction.connection, peer, now_ms))
 
+    def hold_signing(self) -> None:
+        """Say and sign nothing until it is allowed again or stopped."""
+        self._node.writer.hold_signing()
+
     def allow_signing(self) -> None:
         """Say and sign from now on, if the guard agrees."""
         self._node.writer.allow_signing()

@@ -69,6 +69,7 @@ from protocol.exchange.replication_events import (
 from protocol.exchange.resuming import (
     AllowSigning,
     AloneAsked,
+    HoldSigning,
     LoadHeadsOf,
     LoadOwnHeads,
     NoteAcknowledged,
@@ -311,6 +312,8 @@ class Driver:
                 self._backups.put(effect)
             case LoadOwnHeads() | LoadHeadsOf() | NoteAcknowledged():
                 self._own_questions.put(effect)
+            case HoldSigning():
+                self._store.hold_signing()
             case AllowSigning():
                 self._store.allow_signing()
             case StopSigning():

@@ -115,6 +115,9 @@ class FederationStore(Protocol):
     async def note_acknowledged(self, peer: bytes) -> None:
         """Remember that a peer has shown a head of ours."""
 
+    def hold_signing(self) -> None:
+        """Say and sign nothing until it is allowed again or stopped; what is to be said waits."""
+
     def allow_signing(self) -> None:
         """Say and sign from now on, if the guard agrees."""
 

@@ -140,6 +140,12 @@ class LaneWriter:
         self._is_holding = self._is_resuming = False
         self._inbox.wake()
 
+    def hold_signing(self) -> None:
+        """Say and sign nothing until it is allowed again or stopped; who wants to say something waits so long."""
+        if self._refusal is None:
+            self._refusal = NodeError("waiting_for_neighbours")
+            self._is_holding, self._is_resuming = True, False
+
     def allow_signing(self) -> None:
         """Say and sign again, soon, if neither guard nor epoch speaks against it."""
         self._is_resuming = True

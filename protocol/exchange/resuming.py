@@ -3,7 +3,8 @@
 A store that was restored from an old copy does not know what it has signed since; its peers do. So each side of a
 session states first what it holds of the other's lanes. A node that somebody has ever acknowledged waits for the
 answers of some of those who did; a head beyond its own stops it at once, and it signs on when its lanes are whole
-again, or never in this epoch where they contradict it.
+again, or never in this epoch where they contradict it. While it signs, its own newest head may come back to it before
+it hears of it from its store: then it holds its hand, and the store is asked before anything is doubted.
 
     exchange = Exchange(Resuming())
     exchange.handle(Started(), now_ms)
@@ -97,6 +98,11 @@ class AllowSigning:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldSigning:
+    """Say and sign nothing until one of the other two comes, soon; what is to be said waits."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopSigning:
     """Say and sign nothing from now on; `code` tells people why."""
 
@@ -155,8 +161,10 @@ class Resuming:
         self._peers: dict[bytes, _Peer] = {}
         self._answered: set[bytes] = set()
         self._early: list[FrameReceived] = []
+        self._suspects: dict[Origin, SignedHead] = {}
         self._is_confirmed = False
-        self._deadline_ms = 0
+        self._told_at_ms = 0
+        self._asked_again_at_ms = 0
         self._said: str | None = None
 
     @property
@@ -169,7 +177,7 @@ class Resuming:
             return FORKED
         if own.doubts:
             return BEHIND
-        return "" if self._is_confirmed else WAITING
+        return "" if self._is_confirmed and not self._suspects else WAITING
 
     @property
     def answers(self) -> tuple[int, int]:
@@ -185,13 +193,17 @@ class Resuming:
     # The start.
 
     def _started(self, _event: Started, now_ms: int) -> list[Any]:
-        self._deadline_ms = now_ms + START_ANSWERS_MS
-        return [LoadOwnHeads(), WakeAt(self._deadline_ms)]
+        self._told_at_ms = now_ms + START_ANSWERS_MS
+        return self._ask_store(now_ms)
+
+    def _ask_store(self, now_ms: int) -> list[Any]:
+        self._asked_again_at_ms = now_ms + START_ANSWERS_MS
+        return [LoadOwnHeads(), WakeAt(self._asked_again_at_ms)]
 
     def _own_loaded(self, event: OwnHeadsLoaded, now_ms: int) -> list[Any]:
-        """Learn who we are. Within one epoch a second answer takes nothing back that peers have shown."""
+        """Learn who we are. Within one epoch a second answer takes nothing back that we or peers have shown."""
         before = self._own if self._own and self._own.epoch == event.epoch else None
-        self._own = _Own(
+        own = self._own = _Own(
             event.community,
             event.epoch,
             event.log_public,
@@ -201,14 +213,19 @@ class Resuming:
             doubts=dict(before.doubts) if before else {},
             is_forked=event.is_forked or (before is not None and before.is_forked),
         )
+        for origin, head in before.heads.items() if before else ():
+            if origin not in own.heads or head.size > own.heads[origin].size:
+                own.heads[origin] = head
+        suspects, self._suspects = self._suspects, {}
+        for origin, head in suspects.items():
+            if origin.epoch == own.epoch and own.is_beyond(origin, head):
+                self._doubt(own, origin, head)
         early, self._early = self._early, []
         return [effect for frame in early for effect in self._stated(frame, now_ms)]
 
     def _woken(self, _event: Woken, now_ms: int) -> list[Any]:
-        if self._own is None:
-            self._deadline_ms = now_ms + START_ANSWERS_MS  # the store did not answer
-            return [LoadOwnHeads(), WakeAt(self._deadline_ms)]
-        return []
+        is_asked = self._own is None or bool(self._suspects)
+        return self._ask_store(now_ms) if is_asked and now_ms >= self._asked_again_at_ms else []
 
     def _alone_asked(self, _event: AloneAsked, _now_ms: int) -> list[Any]:
         """Go on without answers; never against one."""
@@ -295,13 +312,20 @@ class Resuming:
         if origin.epoch == own.epoch:
             head = offer.open(own.log_public)
             if own.is_beyond(origin, head):
-                self._doubt(own, origin, head)
+                self._suspect(own, origin, head)
         return True
 
     def _own_head_seen(self, event: OwnHeadSeen, _now_ms: int) -> list[Any]:
         if self._own is not None and self._own.is_beyond(event.origin, event.head):
-            self._doubt(self._own, event.origin, event.head)
+            self._suspect(self._own, event.origin, event.head)
         return []
+
+    def _suspect(self, own: _Own, origin: Origin, head: SignedHead) -> None:
+        """While we sign, the head may be our own newest, of which we have not heard yet; else it is beyond us."""
+        if self._said != "" and not self._suspects:
+            self._doubt(own, origin, head)
+        elif origin not in self._suspects or head.size > self._suspects[origin].size:
+            self._suspects[origin] = head
 
     def _doubt(self, own: _Own, origin: Origin, head: SignedHead) -> None:
         """What is detected forces the question: whoever has acknowledged a head by now is asked."""
@@ -319,11 +343,14 @@ class Resuming:
 
     def _judge(self, now_ms: int) -> list[Any]:
         """Say it where it is another than before; that nobody has answered is said when the time is over."""
+        if self._suspects and self._said == "":
+            self._said, self._told_at_ms = None, now_ms + START_ANSWERS_MS
+            return [HoldSigning(), *self._ask_store(now_ms)]
         answered, asked = self.answers
         if self.code == WAITING and answered >= min(START_ANSWERS_MAX, asked):
             self._is_confirmed = True
         code = self.code
-        is_early = code == WAITING and self._said is None and now_ms < self._deadline_ms
+        is_early = code == WAITING and self._said is None and now_ms < self._told_at_ms
         if code is None or code == self._said or is_early:
             return []
         self._said = code

@@ -24,6 +24,7 @@ from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import Drop, LoadLanes, Reply, Send, Serve, WakeAt
 from protocol.exchange.resuming import (
     AllowSigning,
+    HoldSigning,
     LoadHeadsOf,
     LoadOwnHeads,
     NoteAcknowledged,
@@ -122,6 +123,10 @@ def _acknowledged(node: "Node", effect: NoteAcknowledged) -> None:
     node.note_acknowledged(effect.peer)
 
 
+def _hold(node: "Node", _effect: HoldSigning) -> None:
+    node.writer.hold_signing()
+
+
 def _allow(node: "Node", _effect: AllowSigning) -> None:
     node.writer.allow_signing()
 
@@ -150,6 +155,7 @@ PERFORMERS: Mapping[type, Perform] = {
     LoadOwnHeads: _load_own,
     LoadHeadsOf: _load_of,
     NoteAcknowledged: _acknowledged,
+    HoldSigning: _hold,
     AllowSigning: _allow,
     StopSigning: _stop,
     RememberHead: _store,

@@ -109,6 +109,12 @@ class Writer:
         if not self.refusal or self.refusal in RESUMABLE:
             self.refusal = code
 
+    def hold_signing(self) -> None:
+        """Say and sign nothing for the moment in which the store is asked."""
+        if self._node.is_honest and not self.refusal:
+            self.refusal = WAITING
+            self._is_resuming = False
+
     def allow_signing(self) -> None:
         """Say and sign again, soon, if the guard does not speak against it."""
         self._is_resuming = True

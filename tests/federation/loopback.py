@@ -248,6 +248,10 @@ class LoopbackStore:
         self.acknowledged.append(peer)
         _beat()
 
+    def hold_signing(self) -> None:
+        self.signing.append("held")
+        _beat()
+
     def allow_signing(self) -> None:
         self.signing.append("")
         _beat()

@@ -153,6 +153,18 @@ async def test_who_wants_to_write_after_a_restart_waits_for_the_neighbour_and_no
         assert len(await settle(orchard, village.ferry)) == 6
 
 
+async def test_what_is_written_while_the_store_is_asked_waits_and_is_said(tmp_path: Path) -> None:
+    """A neighbour may show our newest head before we hear of it: nobody is refused for that moment."""
+    async with opened_community(tmp_path, "Orchard") as orchard:
+        orchard.node.writer.hold_signing()
+        waits = asyncio.ensure_future(publish(orchard, "Oven"))
+        await orchard.node.write(lambda transaction: None)
+        assert not waits.done()
+        orchard.node.writer.allow_signing()
+        await waits
+        assert len(await entries_at(orchard, orchard.node.community, MARKET)) == 2, "opened, and the shop"
+
+
 async def test_without_its_neighbour_a_node_says_nothing_until_a_steward_decides(tmp_path: Path) -> None:
     """After the time is over whoever waits is told; alone it goes on, and says so in its charter."""
     async with opened_village(tmp_path) as village:
