@@ -4,8 +4,9 @@ A lane for peers is served to those whom its owner's charter vouches for, and to
 Which thread they run on, `node/peering.py` says.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from node.backups import answer_about_backup
 from node.epochs import epoch_chain
@@ -191,6 +192,19 @@ def may_serve(read: StateReader, origin: Origin, reader: bytes) -> bool:
     return vouched is not None and vouched.is_vouched
 
 
+def may_show_head(
+    read: StateReader, origin: Origin, reader: bytes, find_forked: Callable[[bytes], Container[Origin]]
+) -> bool:
+    """Tell whether the head of a lane may be shown to the community `reader`, though perhaps not the lane.
+
+    Where a charter is proven to have two histories, it says of one lane here that it may be read and there that it
+    may not, or never declares it. The heads of all its lanes are shown to everybody then, or two histories of
+    those would never meet.
+    """
+    charter = Origin(origin.community, CHARTER, origin.epoch)
+    return may_serve(read, origin, reader) or charter in find_forked(origin.community)
+
+
 def readers_of(read: StateReader, origin: Origin, peers: Iterable[bytes]) -> frozenset[bytes]:
     """Return which of `peers` may see a lane."""
     return frozenset(peer for peer in peers if may_serve(read, origin, peer))
@@ -201,7 +215,7 @@ def notes_for(read: StateReader, reader: bytes) -> list[bytes]:
     return [
         head.note
         for head in HeadStore(read.connection).heads()
-        if may_serve(read, Origin(head.community, head.lane, head.epoch), reader)
+        if _may_show(read, Origin(head.community, head.lane, head.epoch), reader)
     ]
 
 
@@ -322,11 +336,15 @@ def _heads(read: StateReader, reader: bytes, request: HeadsSince) -> Answer:
             HeadChange(head.change_number, origin, head.note)
             for head, origin in zip(changed, origins, strict=True)
         ],
-        readable={origin for origin in origins if may_serve(read, origin, reader)},
+        readable={origin for origin in origins if _may_show(read, origin, reader)},
         instance=instance,
         newest=newest,
         is_whole=len(changed) < HEADS_LOOKED_AT_MAX,
     )
+
+
+def _may_show(read: StateReader, origin: Origin, reader: bytes) -> bool:
+    return may_show_head(read, origin, reader, partial(forked_lanes, read))
 
 
 def _compared(read: StateReader, reader: bytes, request: HeadsCompare | HeadsBesides) -> Answer:

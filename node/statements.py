@@ -22,6 +22,7 @@ from protocol.exchange.frames import (
 )
 from protocol.exchange.statements import StatementsLoaded, make_digests_page
 from protocol.identity.successor import parse_successor, verify_successor
+from protocol.lanes.kind import CHARTER
 from protocol.limits import STATEMENTS_MAX, STATEMENTS_OF_COMMUNITY_MAX
 from protocol.log.fork import FIRST_LINE, parse_fork, verify_fork
 from protocol.log.note import parse_note
@@ -32,6 +33,7 @@ from storage.evidence import (
     evidence_of_digest,
     evidence_size,
 )
+from storage.heads import HeadStore
 from storage.peers import peer_of
 from storage.successors import SUCCESSOR
 from storage.views.reading import StateReader
@@ -83,6 +85,8 @@ def keep_statement(transaction: Transaction, text: bytes) -> Verdict:
     if kind == SUCCESSOR:
         return _keep_successor(transaction, text)
     transaction.keep_evidence(judged.community, judged.epoch, kind, text)
+    if judged.place == CHARTER:
+        HeadStore(transaction.connection).renumber(judged.community)  # they are shown to everybody now
     return Verdict()
 
 

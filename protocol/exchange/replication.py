@@ -77,6 +77,7 @@ from protocol.exchange.replication_events import (
 )
 from protocol.exchange.requests import Deadlines, Requests
 from protocol.exchange.standing import Standing
+from protocol.lanes.kind import CHARTER
 from protocol.limits import (
     FETCHES_MAX,
     LANES_LOADING_MAX,
@@ -382,7 +383,12 @@ class Replication:
         return self._stated_came(event.peer, event.heads, now_ms)
 
     def _fork_proven(self, event: ForkProven, now_ms: int) -> list[Effect]:
-        return self._tell_lane(event.origin, following.Forked(), now_ms)
+        """A charter with two histories has heads shown that were not before: all peers are asked for them."""
+        effects = self._tell_lane(event.origin, following.Forked(), now_ms)
+        if event.origin.lane == CHARTER:
+            self._grow_restless(now_ms)
+            effects += [effect for peer in self._peers for effect in self._ask_heads(peer, now_ms)]
+        return effects
 
     def _lane_full(self, event: LaneFull, now_ms: int) -> list[Effect]:
         self._pass_on(event.origin, TREE_SIZE_MAX)

@@ -10,9 +10,10 @@ from protocol.errors import ProtocolError
 from protocol.exchange.holding import CompareHead, ReportFork
 from protocol.exchange.replication_events import HeadCompared
 from protocol.exchange.statements import JudgeStatement, StatementJudged, StatementsGrown, digest_of
+from protocol.lanes.kind import CHARTER
 from protocol.log.fork import make_fork, parse_fork, verify_fork
 from protocol.log.merkle import CompactRange, consistency_proof, subtree_root
-from simulation.store import keep_fork
+from simulation.store import keep_fork, renumber
 from simulation.writer import Job, Writer
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def _judge(node: "Node", writer: Writer, text: bytes) -> tuple[str, bool]:
     if proof.origin in node.disk.image.forked or not writer.keeps(proof.origin):
         return "statement_known", False
     writer.write(keep_fork(digest_of(text), text, proof.origin))
+    if proof.origin.lane == CHARTER:
+        writer.write(renumber(proof.origin.community))
     return "", False
 
 

@@ -5,7 +5,7 @@ The rule of who may read what is the node's own (`node/lane_exchange.py`), over 
 
 from typing import TYPE_CHECKING, Any, cast
 
-from node.lane_exchange import may_serve, readers_of
+from node.lane_exchange import may_serve, may_show_head, readers_of
 from protocol.exchange.frames import (
     Answer,
     Entries,
@@ -100,6 +100,10 @@ def _may_serve(node: "Node", origin: Origin, reader: bytes) -> bool:
     return may_serve(cast("Any", node.views.state), origin, reader)
 
 
+def _may_show(node: "Node", origin: Origin, reader: bytes) -> bool:
+    return may_show_head(cast("Any", node.views.state), origin, reader, lambda _: node.disk.image.forked)
+
+
 def _heads(node: "Node", reader: bytes, request: HeadsSince) -> Answer:
     image = node.disk.image
     after = request.after
@@ -113,7 +117,7 @@ def _heads(node: "Node", reader: bytes, request: HeadsSince) -> Answer:
     return make_heads_page(
         request,
         changes,
-        readable={change.origin for change in changes if _may_serve(node, change.origin, reader)},
+        readable={change.origin for change in changes if _may_show(node, change.origin, reader)},
         instance=image.instance,
         newest=image.changes,
         is_whole=len(changes) <= HEADS_PAGE_MAX,
@@ -123,7 +127,7 @@ def _heads(node: "Node", reader: bytes, request: HeadsSince) -> Answer:
 def notes_for(node: "Node", reader: bytes) -> list[bytes]:
     """Return the notes of all heads that a community may see."""
     lanes = node.disk.image.lanes.items()
-    return [lane.head.note for origin, lane in lanes if lane.head and _may_serve(node, origin, reader)]
+    return [lane.head.note for origin, lane in lanes if lane.head and _may_show(node, origin, reader)]
 
 
 def _compared(node: "Node", reader: bytes, request: HeadsCompare | HeadsBesides) -> Answer:

@@ -1,5 +1,6 @@
 """A second history that reaches one real node is proven to all of them, and the file is worth the same offline."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,12 +10,18 @@ from node.actions.peers import PeerAddress, add_peer
 from node.actions.shops import ShopDraft, publish_shop
 from node.audit import KnownKeys, render_verification, verify_file
 from node.forks import FORK, forked_lanes
+from node.lane_exchange import answer_request
 from node.peering import NodePeering
+from node.statements import keep_statement
+from node.writer.transaction import Transaction
 from protocol.errors import AuditError
+from protocol.exchange.frames import Heads, HeadsSince, Refused, TilesGet, TileWanted
+from protocol.exchange.heads import read_offer
 from protocol.exchange.holding import ReportFork, SignedHead
 from protocol.limits import FORK_BYTES_MAX
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
 from protocol.log.fork import make_fork
+from protocol.log.merkle import leaf_hashes, subtree_root
 from protocol.log.note import ED25519, VerifierKey
 from protocol.log.origin import Origin
 from storage.evidence import evidence_about
@@ -86,6 +93,70 @@ async def test_a_second_history_is_proven_to_all(tmp_path: Path, *, is_smaller: 
         (proof,) = await proofs_at(last, orchard)
         assert len(proof) <= FORK_BYTES_MAX
         assert await last.node.read(lambda read: forked_lanes(read, orchard.node.community)) == {origin}
+
+
+def keep_branch(by: Community, origin: Origin, stories: list[bytes]) -> Callable[[Transaction], None]:
+    """The write that holds a lane which its community's charter has never declared, as a node that was given it."""
+    root = subtree_root(leaf_hashes(stories))
+    head = signed(by, origin, len(stories), root)
+
+    def write(transaction: Transaction) -> None:
+        lanes = LaneStore(transaction.connection)
+        key = lanes.open_lane(origin.community, origin.lane, origin.epoch)
+        lanes.append(key, 0, stories)
+        HeadStore(transaction.connection).set_head(key, len(stories), root, head.note)
+
+    return write
+
+
+async def shown_at(at: Community, reader: Community) -> set[str]:
+    """The lanes whose heads `at` shows to a reader."""
+    question = HeadsSince(1, bytes(16), 0)
+    page = await at.node.read(lambda read: answer_request(read, reader.node.community, question))
+    assert isinstance(page, Heads)
+    return {read_offer(stated).origin.lane for stated in page.heads}
+
+
+async def test_two_histories_of_a_lane_under_a_forked_charter_meet(tmp_path: Path) -> None:
+    """Its entries are shown to nobody; when the charter is proven forked its heads are, and convict each other."""
+    async with AsyncExitStack() as stack:
+        orchard, mill, ferry = [
+            await stack.enter_async_context(opened_community(tmp_path / name, name))
+            for name in ("Orchard", "Mill", "Ferry")
+        ]
+        ledger, charter = (
+            Origin(orchard.node.community, "ledger", 0),
+            Origin(orchard.node.community, "charter", 0),
+        )
+        for at in (mill, ferry):
+            await add_peer(at.node, PeerAddress(address=orchard.address, community=orchard.id))
+        await add_peer(ferry.node, PeerAddress(address=mill.address, community=mill.id))
+
+        async def have_met() -> bool:
+            return all([await head_at(at, charter) is not None for at in (mill, ferry)])
+
+        await ferry.until(have_met)
+        await mill.node.write(keep_branch(orchard, ledger, [b"one", b"two"]))
+        await ferry.node.write(keep_branch(orchard, ledger, [b"one", b"three", b"four"]))
+        assert "ledger" not in await shown_at(mill, ferry)
+        real = await head_at(mill, charter)
+        assert real is not None
+        log = orchard.node.vault.log_keys[0]
+        two = [signed(orchard, charter, real.size, root).note for root in (real.root, b"\x03" * 32)]
+        await mill.node.write(lambda transaction: keep_statement(transaction, make_fork(*two, log.public)))
+
+        async def are_proven() -> bool:
+            found = [
+                await at.node.read(lambda read: forked_lanes(read, ledger.community)) for at in (mill, ferry)
+            ]
+            return found[0] == found[1] == {charter, ledger}
+
+        await ferry.until(are_proven)
+        assert "ledger" in await shown_at(mill, ferry)
+        asked = TilesGet(1, ledger, (TileWanted(0, 0, 2),))
+        refused = await mill.node.read(lambda read: answer_request(read, ferry.node.community, asked))
+        assert isinstance(refused, Refused)
+        assert refused.code == "lane_not_served"
 
 
 def verified(tmp_path: Path, raw: bytes, *keys: str):
