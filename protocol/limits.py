@@ -94,6 +94,10 @@ HEAD_TIMES_MAX = 128  # heads of an own lane whose time of signing is remembered
 LANES_SHOWN_MAX = 256  # lanes of a peer's own whose sizes, as it stated them, are remembered
 FETCHES_MAX = 4  # lanes that are fetched at a time
 LANES_LOADING_MAX = 4_096  # lanes offered by peers whose state the store is being asked for
+OFFERS_BYTES_MAX = 8_388_608  # offered heads that wait, of all peers; then those of the peer with the most go
+OFFER_BYTES = 1_536  # what one of them counts there
+OFFERED_COSIGNATURE_BYTES = 768  # and each cosignature of it
+LANES_NOTED_MAX = 65_536  # lanes, over all peers, of which it is remembered how far a peer has them
 FETCH_BUNDLES_MAX = 24  # bundles of one lane that are asked for or not yet stored
 COSIGN_HASHES_MAX = 63
 ADD_CHECKPOINT_BYTES_MAX = 16_384
@@ -119,7 +123,10 @@ STATEMENT_BYTES_MAX = 32_768
 STATEMENTS_PAGE_MAX = 256
 STATEMENTS_MAX = 4_096  # statements about communities that are not followed, in all
 STATEMENTS_OF_COMMUNITY_MAX = 64
-STATEMENTS_LISTED_MAX = 16_384  # digests that a node remembers of one peer
+STATEMENTS_LISTED_MAX = 16_384  # digests that one peer lists and that are read
+STATEMENTS_NOTED_MAX = 32_768  # digests that a node remembers of all peers
+STATEMENTS_OF_ONE_MAX = 8_192  # of them, those that one peer holds, and those that are wanted of it
+STATEMENTS_OF_ONE_MIN = 64  # as many of each of one peer however many others there are
 STATEMENTS_JUDGED_MAX = 64  # statements that wait at one time for the store's judgement
 STATEMENTS_ASKED_MAX = 4  # statements that are asked of one peer at a time
 STATEMENTS_PASSED_MAX = 4_096  # digests of statements that were not kept, remembered so as not to ask again
@@ -127,7 +134,7 @@ STATEMENTS_PASSED_MAX = 4_096  # digests of statements that were not kept, remem
 # Before the first signature (section 24)
 START_ANSWERS_MAX = 2  # peers whose answers are waited for, of those that have acknowledged a head
 START_ANSWERS_MS = 30_000  # then people are told that nobody has answered
-EARLY_STATEMENTS_MAX = 1_024  # frames that wait until the store has said what the own heads are
+EARLY_STATEMENTS_MAX = 1_024  # stated heads that wait until the store has said what the own heads are
 
 # Dissemination (section 28)
 LINKS_ALL_MAX = 50  # so many communities are all dialled
@@ -136,7 +143,9 @@ LINKS_CHOSEN_MIN = 2  # of which so many are its own choice
 VISIT_MS = 5_000  # so long a link stands that was not chosen
 GRACE_MS = 200  # so long an announcement waits for its news before it is fetched
 HELD_BACK_MAX = 4_096  # lanes whose announcements wait
-PRUNED_MAX = 16_384  # communities of which one peer wants no more than announcements
+PRUNED_MAX = 16_384  # communities of which peers want no more than announcements, over all peers
+PRUNED_BY_ONE_MAX = 1_024  # of them, those of one peer
+PRUNED_BY_ONE_MIN = 64  # as many of one peer are remembered however many others there are
 PASSED_ON_MAX = 256  # lanes whose news is kept until it is stored, to be passed on with its entries
 
 # Rotation and recovery (section 25)
@@ -216,6 +225,7 @@ ADDRESS_QUESTIONS_MAX = 16  # questions of one peer that are answered within `AD
 ADDRESS_WINDOW_MS = 60_000
 COMERS_MAX = 512  # communities that proved themselves here and that nobody has chosen
 TOLD_MAX = 1_024  # communities that are known by hearsay alone
+FOUND_BYTES_MAX = 4_194_304  # genesis and address records of all these, `COMERS_MAX` among them
 TOLD_BY_ONE_MAX = 64  # of them, those that one peer told
 TOLD_DIALLED_BY_ONE_MAX = 4  # of them, those that are tried, without being wanted, at a time
 TOLD_TRIES_MAX = 3  # times that one of them is tried

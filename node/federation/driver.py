@@ -142,19 +142,21 @@ class Driver:
             Backups(),
             Witnessing(),
         )
-        self._loads: Pile[Origin] = Pile()
+        self._loads: Pile[Origin] = Pile(subject=lambda origin: origin)
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
         self._questions: Pile[Question] = Pile()
-        self._places: Pile[KeepPlace] = Pile()
+        self._places: Pile[KeepPlace] = Pile(subject=lambda kept: kept.peer)
         self._findings: Pile[Finding] = Pile()
-        self._changes: Pile[KeepKnown | ForgetKnown] = Pile()
+        self._changes: Pile[KeepKnown | ForgetKnown] = Pile(subject=_community_of)
         self._settling: Pile[Settle] = Pile()
         self._compared: Pile[CompareHead] = Pile()
         self._signed: Pile[str] = Pile()
         self._statements: Pile[LoadStatements | JudgeStatement] = Pile()
         self._relay_work: Pile[RelayWork] = Pile()
         self._backups: Pile[LoadBackup] = Pile()
-        self._own_questions: Pile[LoadOwnHeads | LoadHeadsOf | NoteAcknowledged] = Pile()
+        self._own_questions: Pile[LoadOwnHeads | LoadHeadsOf | NoteAcknowledged] = Pile(
+            subject=lambda question: question
+        )
         self._shown: dict[Origin, int] = {}
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._last_token = 0
@@ -485,3 +487,7 @@ class Driver:
             for advance in advances:
                 self._shown[advance.origin] = advance.head.size
                 self.tell(advance)
+
+
+def _community_of(change: KeepKnown | ForgetKnown) -> bytes:
+    return change.known.community if isinstance(change, KeepKnown) else change.community

@@ -9,7 +9,7 @@ Taking everything that waits is what makes one durable transaction out of many s
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -18,9 +18,20 @@ Item = TypeVar("Item")
 class Pile(Generic[Item]):
     """Items in the order in which they came; who puts them on waits for room, or bounds their number."""
 
-    def __init__(self, *, weight: Callable[[Item], int] = lambda _item: 1, weight_max: int = 2**63) -> None:
-        """Start empty; there is room while what waits weighs at most `weight_max`."""
-        self._items: list[Item] = []
+    def __init__(
+        self,
+        *,
+        weight: Callable[[Item], int] = lambda _item: 1,
+        weight_max: int = 2**63,
+        subject: Callable[[Item], Hashable] | None = None,
+    ) -> None:
+        """Start empty; there is room while what waits weighs at most `weight_max`.
+
+        Of two items about one `subject` the later one alone waits.
+        """
+        self._items: dict[Hashable, Item] = {}
+        self._subject = subject
+        self._count = 0
         self._weight = weight
         self._weight_max = weight_max
         self._waiting = 0
@@ -30,7 +41,9 @@ class Pile(Generic[Item]):
 
     def put(self, *items: Item) -> None:
         """Add items."""
-        self._items += items
+        for item in items:
+            self._count += 1
+            self._items[self._subject(item) if self._subject else self._count] = item
         self._waiting += sum(map(self._weight, items))
         if self._items:
             self._has_items.set()
@@ -45,7 +58,7 @@ class Pile(Generic[Item]):
         """Wait for something, and take all of it."""
         await self._has_items.wait()
         self._has_items.clear()
-        taken, self._items = self._items, []
+        taken, self._items = list(self._items.values()), {}
         self._waiting = 0
         self._has_room.set()
         return taken

@@ -22,6 +22,7 @@ from protocol.exchange.identify import identify
 from protocol.limits import (
     ADDRESS_RECORD_AHEAD_MS_MAX,
     COMERS_MAX,
+    FOUND_BYTES_MAX,
     GENESIS_TOLD_BYTES_MAX,
     HINTS_MAX,
     TOLD_BY_ONE_MAX,
@@ -98,7 +99,7 @@ class AddressBook:
             self._leave_crowd(community)
             forgotten = self._join_crowd(_COMERS, community)
         kept = self._put(replace(known, genesis=genesis, trust=trust, met_ms=time_ms))
-        return News(kept, is_moved=False, forgotten=forgotten)
+        return News(kept, is_moved=False, forgotten=(*forgotten, *self._make_room(community)))
 
     def hint(self, community: bytes, address: Address, *, found: Found, time_ms: int) -> Known:
         """Note an address that somebody named; the newest stands first."""
@@ -150,7 +151,8 @@ class AddressBook:
         genesis = known.genesis or told.genesis
         self._records[record.community], self._keys[record.community] = record, key
         kept = self._put(replace(known, record=told.record, genesis=genesis))
-        return News(kept, held is None or held.addresses != record.addresses, forgotten)
+        is_moved = held is None or held.addresses != record.addresses
+        return News(kept, is_moved, (*forgotten, *self._make_room(record.community)))
 
     def find(self, communities: Iterable[bytes], time_ms: int) -> list[SignedAddress]:
         """Return the records of these that may be told on."""
@@ -197,11 +199,32 @@ class AddressBook:
         crowd.append(community)
         if full is None:
             return ()
-        pushed_out = full.pop(0)
-        self._ruled.discard(pushed_out)
+        self._forget(full[0])
+        return (full.pop(0),)
+
+    def _make_room(self, newest: bytes) -> list[bytes]:
+        """While the crowds hold too many bytes, the one with the most loses its oldest, but nobody the newest."""
+        forgotten: list[bytes] = []
+        sizes = {source: sum(map(self._size, crowd)) for source, crowd in self._crowds.items()}
+        while sum(sizes.values()) > FOUND_BYTES_MAX:
+            source = max(sizes, key=lambda name: sizes[name])
+            oldest = next((name for name in self._crowds[source] if name != newest), None)
+            if oldest is None:
+                del sizes[source]
+                continue
+            sizes[source] -= self._size(oldest)
+            self._crowds[source].remove(oldest)
+            self._forget(oldest)
+            forgotten.append(oldest)
+        return forgotten
+
+    def _size(self, name: bytes) -> int:
+        return len(self._known[name].genesis) + len(self._known[name].record) if name in self._known else 0
+
+    def _forget(self, name: bytes) -> None:
+        self._ruled.discard(name)
         for table in (self._known, self._records, self._keys):
-            table.pop(pushed_out, None)
-        return (pushed_out,)
+            table.pop(name, None)
 
     def _leave_crowd(self, community: bytes) -> None:
         for source, crowd in list(self._crowds.items()):

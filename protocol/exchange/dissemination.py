@@ -14,11 +14,24 @@ from protocol.exchange.frames import Graft, Heads, News, Prune
 from protocol.exchange.frames.fields import NO_INSTANCE
 from protocol.exchange.heads import OfferedHead, state_head
 from protocol.exchange.replication_events import LaneAdvanced, Send
+from protocol.exchange.shares import Shares
 from protocol.identity.keys import HASH_BYTES
-from protocol.limits import GRACE_MS, HELD_BACK_MAX, PRUNED_MAX
+from protocol.limits import (
+    GRACE_MS,
+    HELD_BACK_MAX,
+    LANES_NOTED_MAX,
+    OFFERS_BYTES_MAX,
+    PRUNED_BY_ONE_MAX,
+    PRUNED_BY_ONE_MIN,
+    PRUNED_MAX,
+)
 from protocol.log.origin import Origin
 
 EVERY_COMMUNITY = bytes(HASH_BYTES)
+HELD_BACK, OFFERED = "held back", "offered"
+
+Waiting = tuple[str, Origin]
+"""Where an offer waits: among the announcements of a lane, or with what follows the lane."""
 
 
 @dataclass(slots=True)
@@ -39,9 +52,11 @@ class _Link:
 class Dissemination:
     """The tree of every community over one node's links."""
 
-    def __init__(self) -> None:
-        """Start without links."""
+    def __init__(self, shares: Shares[Waiting] | None = None) -> None:
+        """Start without links; `shares` is where it is counted what announcements hold while they wait."""
         self._links: dict[bytes, _Link] = {}
+        self._shares: Shares[Waiting] = shares or Shares(OFFERS_BYTES_MAX)
+        self._noted = 0
         self._held_back: dict[Origin, tuple[int, dict[bytes, OfferedHead]]] = {}
 
     @property
@@ -55,25 +70,30 @@ class Dissemination:
 
     def open(self, peer: bytes) -> None:
         """Begin with an eager link."""
+        self.close(peer)
         self._links[peer] = _Link()
 
     def close(self, peer: bytes) -> None:
         """Forget a link and what was announced over it."""
-        self._links.pop(peer, None)
-        for origin, (_, offers) in list(self._held_back.items()):
-            offers.pop(peer, None)
-            if not offers:
-                del self._held_back[origin]
+        link = self._links.pop(peer, None)
+        self._noted -= len(link.sizes) if link is not None else 0
+        for origin in list(self._held_back):
+            self.let_go(peer, origin)
 
     def forget_lane(self, origin: Origin) -> None:
         """Forget a lane that is not followed."""
-        self._held_back.pop(origin, None)
+        self._pop_held_back(origin)
         for link in self._links.values():
-            link.sizes.pop(origin, None)
+            self._noted -= link.sizes.pop(origin, None) is not None
 
     def note_shown(self, peer: bytes, origin: Origin, size: int) -> None:
-        """Note that a peer has stated a head of this size."""
-        self._links[peer].sizes[origin] = size
+        """Note that a peer has stated a head of this size; what finds no room costs it one copy too many."""
+        sizes = self._links[peer].sizes
+        if origin not in sizes:
+            if self._noted >= LANES_NOTED_MAX:
+                return
+            self._noted += 1
+        sizes[origin] = size
 
     def visit(self, peer: bytes) -> list[Send]:
         """Keep a link out of every tree, because it will not stand for long, and tell the peer to."""
@@ -87,7 +107,7 @@ class Dissemination:
         link = self._links[peer]
         if prune.community == EVERY_COMMUNITY:
             link.is_visit = True
-        elif len(link.pruned) + len(link.unwanted) < PRUNED_MAX:
+        elif self._has_room(len(link.pruned) + len(link.unwanted)):
             (link.pruned if prune.is_followed else link.unwanted).add(prune.community)
 
     def grafted_by(self, peer: bytes, graft: Graft) -> None:
@@ -102,10 +122,18 @@ class Dissemination:
     def refuse_news(self, peer: bytes, origin: Origin, *, is_followed: bool) -> list[Send]:
         """Answer news that is held already, or of a community that is not followed, by pruning the link."""
         ours = self._links[peer].pruned if is_followed else self._links[peer].refused
-        if len(ours) >= PRUNED_MAX:
+        if not self._has_room(len(ours)):
             return []
         ours.add(origin.community)
         return [Send(peer, Prune(origin.community, is_followed))]
+
+    def _has_room(self, count: int) -> bool:
+        """Whether one more community is remembered of a peer, of which there are so many already."""
+        if count < PRUNED_BY_ONE_MIN:
+            return True
+        links = self._links.values()
+        in_all = sum(len(link.pruned) + len(link.unwanted) + len(link.refused) for link in links)
+        return count < PRUNED_BY_ONE_MAX and in_all < PRUNED_MAX
 
     def take_back(self) -> list[Send]:
         """Ask again for the news of what was not followed: it may be followed now."""
@@ -129,22 +157,45 @@ class Dissemination:
             return False
         offers[peer] = offer
         self._held_back[origin] = (due_ms, offers)
+        self._shares.hold(peer, (HELD_BACK, origin), offer.memory_bytes)
         return True
+
+    def let_go(self, peer: bytes, origin: Origin) -> None:
+        """Forget what a peer announced of a lane: there is no room for it, or the peer is gone."""
+        if origin in self._held_back:
+            self._keep_back(
+                origin,
+                {other: offer for other, offer in self._held_back[origin][1].items() if other != peer},
+            )
 
     def settle(self, origin: Origin, size: int) -> None:
         """Let go of the announcements that a lane has caught up with."""
         if origin in self._held_back:
-            due_ms, offers = self._held_back[origin]
-            left = {peer: offer for peer, offer in offers.items() if offer.checkpoint.size > size}
-            if left:
-                self._held_back[origin] = (due_ms, left)
-            else:
-                del self._held_back[origin]
+            offers = self._held_back[origin][1]
+            self._keep_back(
+                origin, {peer: offer for peer, offer in offers.items() if offer.checkpoint.size > size}
+            )
+
+    def _keep_back(self, origin: Origin, left: dict[bytes, OfferedHead]) -> None:
+        due_ms, offers = self._held_back[origin]
+        for peer in offers.keys() - left.keys():
+            self._shares.release(peer, (HELD_BACK, origin))
+        if left:
+            self._held_back[origin] = (due_ms, left)
+        else:
+            del self._held_back[origin]
+
+    def _pop_held_back(self, origin: Origin) -> list[tuple[bytes, OfferedHead]]:
+        if origin not in self._held_back:
+            return []
+        offers = list(self._held_back[origin][1].items())
+        self._keep_back(origin, {})
+        return offers
 
     def release(self, now_ms: int) -> list[tuple[bytes, OfferedHead]]:
         """Return the announcements whose news did not come, each with its peer, the first one grafted back."""
         due = [origin for origin, (due_ms, _) in self._held_back.items() if due_ms <= now_ms]
-        return [item for origin in due for item in self._held_back.pop(origin)[1].items()]
+        return [item for origin in due for item in self._pop_held_back(origin)]
 
     def graft(self, peer: bytes, community: bytes) -> Send:
         """Make a link eager again from both ends."""
@@ -164,7 +215,7 @@ class Dissemination:
         for peer, link in self._links.items():
             if not _is_told(peer, link, event):
                 continue
-            link.sizes[event.origin] = event.head.size
+            self.note_shown(peer, event.origin, event.head.size)
             is_eager = not link.is_visit and event.origin.community not in link.pruned
             told.append(Send(peer, news if news and is_eager else heads))
         return told

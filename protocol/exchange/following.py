@@ -89,6 +89,13 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferLetGo:
+    """There is no room to keep what this peer offers."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Adopted:
     """The head of this size is adopted, and on disk."""
 
@@ -102,7 +109,7 @@ class Forked:
 
 Event = (
     Compared | Adopted | Forked | Offered | NewsOffered | Loaded | Permitted | OwnAdvanced | StoreFailed | QuotaReached
-    | Retried
+    | Retried | OfferLetGo
     | Answered | Unanswered | Stored | PeerLeft
 )  # fmt: skip
 
@@ -165,7 +172,7 @@ class LaneFollower:
         self._compared: deque[tuple[int, bytes]] = deque(maxlen=_COMPARED_KEPT)
         self._is_comparing = False
         self._synced_size = 0
-        self._taken: NewsOffered | None = None
+        self._taken: Offered | None = None
 
     @property
     def missing(self) -> int:
@@ -181,6 +188,17 @@ class LaneFollower:
     def offering(self) -> Iterable[bytes]:
         """The peers that offered something that is still to be fetched."""
         return self._offers.keys()
+
+    @property
+    def memory_bytes(self) -> Mapping[bytes, int]:
+        """About how many bytes of memory the offers of each peer hold here."""
+        waiting = [*self._offers.items(), *self._to_compare.items()]
+        if self._taken is not None:
+            waiting.append((self._taken.peer, self._taken.offer))
+        sums: dict[bytes, int] = {}
+        for peer, offer in waiting:
+            sums[peer] = sums.get(peer, 0) + offer.memory_bytes
+        return sums
 
     def has(self, offer: OfferedHead) -> bool:
         """Whether what is offered is held, or being stored: the same root, or the root of a smaller tree."""
@@ -296,7 +314,7 @@ class LaneFollower:
             adopt = steps[-1]
             assert isinstance(adopt, AdoptHead), "the head comes last"
             self._held = replace(self._held, size=head.size, hashes=adopt.hashes, adopted=head)
-            self._taken = event
+            self._taken = Offered(event.peer, event.offer)
         return [*effects, *(steps or []), *self._weigh()]
 
     def _weigh(self) -> list[Effect]:
@@ -377,6 +395,8 @@ class LaneFollower:
 
     def _adopted(self, event: Adopted) -> list[Effect]:
         self._synced_size = event.size
+        if self._taken is not None and self._taken.offer.checkpoint.size <= event.size:
+            self._taken = None
         return [] if self._is_comparing else self._compare_next(None)
 
     def _forked(self, _event: Event) -> list[Effect]:
@@ -466,6 +486,12 @@ class LaneFollower:
             self._taken = None
         return []
 
+    def _let_go(self, event: OfferLetGo) -> list[Effect]:
+        """Forget all that a peer offers; it is asked for its heads again in its turn."""
+        self._peer_left(PeerLeft(event.peer))
+        self._to_compare.pop(event.peer, None)
+        return self._tell_fetch(PeerLeft(event.peer))
+
     def _peer_left_fetch(self, event: PeerLeft) -> list[Effect]:
         self._peer_left(event)
         return self._tell_fetch(event)
@@ -520,4 +546,5 @@ class LaneFollower:
         (State.OWN, Adopted): _adopted,
         (State.OWN, Compared): _compare_next,
         **dict.fromkeys([(state, Forked) for state in State], _forked),
+        **dict.fromkeys([(state, OfferLetGo) for state in State], _let_go),
     }

@@ -26,7 +26,7 @@ from protocol.exchange.holding import SignedHead
 from protocol.exchange.summary import HeadsSummed
 from protocol.identity.keys import HASH_BYTES, SIGNATURE_BYTES
 from protocol.lanes.kind import LANE_NAMES
-from protocol.limits import HEADS_PAGE_MAX
+from protocol.limits import HEADS_PAGE_MAX, OFFER_BYTES, OFFERED_COSIGNATURE_BYTES
 from protocol.log.checkpoint import Checkpoint, parse_checkpoint
 from protocol.log.note import (
     ED25519,
@@ -65,6 +65,11 @@ class OfferedHead:
     checkpoint: Checkpoint
     signature: bytes
     cosignatures: tuple[NoteSignature, ...]
+
+    @property
+    def memory_bytes(self) -> int:
+        """About how many bytes of memory it holds while it waits, in one table and under one name."""
+        return OFFER_BYTES + len(self.cosignatures) * OFFERED_COSIGNATURE_BYTES
 
     def open(self, log_public: bytes) -> SignedHead:
         """Return the head with its note written again, or raise `LogError` where this key did not sign it."""

@@ -9,13 +9,12 @@ clock above belong to the driver; randomness is not needed.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from protocol.errors import ProtocolError, SessionError
 from protocol.exchange import following, listing
-from protocol.exchange.dissemination import Dissemination
-from protocol.exchange.fetch import Answered, Ask, Job, PeerLeft, Stored, Unanswered
+from protocol.exchange.dissemination import HELD_BACK, OFFERED, Dissemination, Waiting
+from protocol.exchange.fetch import Answered, Ask, PeerLeft, Stored, Unanswered
 from protocol.exchange.following import (
     Adopted,
     LaneFollower,
@@ -46,6 +45,7 @@ from protocol.exchange.holding import AdoptHead, Blame
 from protocol.exchange.listing import AskForHeads, HeadsItemized, HeadsSummedUp, Listed, Unlisted, Wanted
 from protocol.exchange.machine import Tell
 from protocol.exchange.news import make_news
+from protocol.exchange.owners import ForFetch, ForHeads, ForNode, OpenPeer, Owner
 from protocol.exchange.places import Places
 from protocol.exchange.replication_events import (
     Drop,
@@ -74,13 +74,16 @@ from protocol.exchange.replication_events import (
     WakeAt,
     WishesChanged,
     Woken,
+    merge_loads,
 )
 from protocol.exchange.requests import Deadlines, Requests
+from protocol.exchange.shares import Shares
 from protocol.exchange.standing import Standing
 from protocol.lanes.kind import CHARTER
 from protocol.limits import (
     FETCHES_MAX,
     LANES_LOADING_MAX,
+    OFFERS_BYTES_MAX,
     PASSED_ON_MAX,
     PLACE_KEPT_MS,
     POLL_MS,
@@ -92,42 +95,6 @@ from protocol.limits import (
 from protocol.log.origin import Origin
 
 
-@dataclass(frozen=True, slots=True)
-class _ForHeads:
-    """The request asks for heads."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ForFetch:
-    """The request is a job of a lane's fetch."""
-
-    origin: Origin
-    job: Job
-
-
-@dataclass(frozen=True, slots=True)
-class _ForNode:
-    """The request comes from elsewhere in the node."""
-
-    token: int
-
-
-_Owner = _ForHeads | _ForFetch | _ForNode
-
-
-@dataclass(slots=True)
-class _Peer:
-    """An open peer and what it owes us.
-
-    `summaries` counts its questions that cost us a walk through all heads, since `summaries_ms`.
-    """
-
-    requests: Requests[_Owner]
-    asked_ms: int
-    summaries: int = 0
-    summaries_ms: int = 0
-
-
 class Replication:
     """The machine of a whole node's lanes, and of the requests that all its machines share."""
 
@@ -136,19 +103,21 @@ class Replication:
 
     def __init__(self, *, fetches_max: int = FETCHES_MAX) -> None:
         """Start without peers and lanes."""
-        self._peers: dict[bytes, _Peer] = {}
+        self._peers: dict[bytes, OpenPeer] = {}
         self.standing = Standing()
         self._places = Places()
         self._keep_ms = 0
         self._adopting: Counter[Origin] = Counter()
         self._deadlines = Deadlines()
-        self._dissemination = Dissemination()
+        self._shares: Shares[Waiting] = Shares(OFFERS_BYTES_MAX)
+        self._dissemination = Dissemination(self._shares)
         self._passing: dict[tuple[Origin, int], News] = {}
         self._pushing: dict[Origin, set[bytes]] = {}
         self._followers: dict[Origin, LaneFollower] = {}
         self._wanting: dict[Origin, LaneFollower] = {}
         self._doubted: set[Origin] = set()
         self._fetching: set[Origin] = set()
+        self._loading: set[Origin] = set()
         self._fetches_max = fetches_max
         self._poll_ms = 0
         self._restless_ms = 0
@@ -163,6 +132,11 @@ class Replication:
     def lane_states(self) -> Mapping[Origin, State]:
         """Where every lane stands that is followed or being asked about."""
         return {origin: follower.state for origin, follower in self._followers.items()}
+
+    @property
+    def offers_bytes(self) -> int:
+        """About how many bytes of memory offers hold that wait (section 30.4)."""
+        return self._shares.held_bytes
 
     @property
     def paused_lanes(self) -> Mapping[Origin, int]:
@@ -191,7 +165,7 @@ class Replication:
         effects = self._peer_closed(PeerClosed(event.peer), now_ms)
         if not self._peers:
             self._poll_ms = now_ms + POLL_MS
-        self._peers[event.peer] = _Peer(Requests(event.requests_max, self._deadlines), now_ms)
+        self._peers[event.peer] = OpenPeer(Requests(event.requests_max, self._deadlines), now_ms)
         self._dissemination.open(event.peer)
         self.standing.opened(event.peer, now_ms)
         return [*effects, *self._ask_heads(event.peer, now_ms)]
@@ -214,7 +188,7 @@ class Replication:
         effects += [
             Reply(owner.token, None, "session_lost")
             for owner in peer.requests.close()
-            if isinstance(owner, _ForNode)
+            if isinstance(owner, ForNode)
         ]
         for follower in list(self._followers.values()):
             effects += self._tell(follower, PeerLeft(event.peer), now_ms)
@@ -247,12 +221,12 @@ class Replication:
         requests = self._peers[peer].requests
         owner = requests.take(answer)
         effects: list[Effect] = [Send(peer, request) for request in requests.send_on(now_ms)]
-        if isinstance(owner, _ForNode):
+        if isinstance(owner, ForNode):
             return [*effects, Reply(owner.token, answer)]
-        if isinstance(owner, _ForFetch):
+        if isinstance(owner, ForFetch):
             answered = Answered(peer, owner.job, answer)
             return effects + self._tell_lane(owner.origin, answered, now_ms)
-        if isinstance(owner, _ForHeads):
+        if isinstance(owner, ForHeads):
             asked = self._tell_listing(peer, Listed(answer), now_ms)  # raises where the page cannot be
             if isinstance(answer, Heads):
                 effects += self._stated_came(peer, answer.heads, now_ms)
@@ -277,7 +251,7 @@ class Replication:
             effects += blames
             if offer is not None:
                 effects += self._follow(offer.origin, Offered(peer, offer), now_ms)
-        return _merge_loads(effects)
+        return merge_loads(effects)
 
     def _announced(self, peer: bytes, heads: Heads, now_ms: int) -> list[Effect]:
         """Take heads that were pushed without their entries; most wait a moment for their news."""
@@ -294,7 +268,8 @@ class Replication:
                 self._dissemination.note_shown(peer, offer.origin, offer.checkpoint.size)
                 if not self._dissemination.hold_back(peer, offer, now_ms):
                     effects += self._pushed(Offered(peer, offer), now_ms)
-        return _merge_loads(effects)
+                effects += self._make_room(now_ms)
+        return merge_loads(effects)
 
     def _news_came(self, peer: bytes, news: News, now_ms: int) -> list[Effect]:
         """Take news and note it to be passed on, or prune the link over which it came a second time."""
@@ -336,14 +311,28 @@ class Replication:
         follower = self._followers.get(origin)
         effects: list[Effect] = []
         if follower is None:
-            loading = sum(other.state is State.LOADING for other in self._followers.values())
-            if loading >= LANES_LOADING_MAX:
+            if len(self._loading) >= LANES_LOADING_MAX:
                 self._places.doubt(event.peer)
                 return []
             follower = self._followers[origin] = LaneFollower(origin)
+            self._loading.add(origin)
             effects.append(LoadLanes((origin,)))
-        self._dissemination.note_shown(event.peer, origin, event.offer.checkpoint.size)
-        return effects + self._tell(follower, event, now_ms)
+        self._dissemination.note_shown(event.peer, follower.origin, event.offer.checkpoint.size)
+        effects += self._tell(follower, event, now_ms)
+        return effects + self._make_room(now_ms)
+
+    def _make_room(self, now_ms: int) -> list[Effect]:
+        """Forget offers of whoever holds most, while all hold too much; its heads are compared again later."""
+        effects: list[Effect] = []
+        while (waiting := self._shares.too_much()) is not None:
+            peer, (kind, origin) = waiting
+            self._places.doubt(peer)
+            if kind == HELD_BACK:
+                self._dissemination.let_go(peer, origin)
+            else:
+                self._pushing.get(origin, set()).discard(peer)
+                effects += self._tell_lane(origin, following.OfferLetGo(peer), now_ms)
+        return effects
 
     def _lanes_loaded(self, event: LanesLoaded, now_ms: int) -> list[Effect]:
         """Let go of what is unwanted, unless the wishes changed since: that answer may be older than they."""
@@ -352,8 +341,10 @@ class Replication:
         effects: list[Effect] = []
         for origin in set(event.unwanted).difference(doubted):
             self._followers.pop(origin, None)
+            self._shares.hold_all((OFFERED, origin), {})
             self._wanting.pop(origin, None)
             self._fetching.discard(origin)
+            self._loading.discard(origin)
             for peer in self._pushing.pop(origin, set()).intersection(self._peers):
                 effects += self._dissemination.refuse_news(peer, origin, is_followed=False)
             self._dissemination.forget_lane(origin)
@@ -433,7 +424,7 @@ class Replication:
         for effect in follower.handle(event):
             if isinstance(effect, Ask):
                 effects += self._ask(
-                    effect.peer, _ForFetch(follower.origin, effect.job), effect.request, now_ms
+                    effect.peer, ForFetch(follower.origin, effect.job), effect.request, now_ms
                 )
             elif isinstance(effect, Load):
                 effects.append(LoadLanes((effect.origin,)))
@@ -450,7 +441,9 @@ class Replication:
 
     def _note_state(self, follower: LaneFollower) -> None:
         origin, state = follower.origin, follower.state
+        self._shares.hold_all((OFFERED, origin), follower.memory_bytes)
         self._fetching.add(origin) if state is State.FETCHING else self._fetching.discard(origin)
+        self._loading.add(origin) if state is State.LOADING else self._loading.discard(origin)
         if state is State.WANTING:
             self._wanting[origin] = follower
         else:
@@ -463,7 +456,7 @@ class Replication:
             return [Reply(event.token, None, "session_lost")]
         if self._peers[event.peer].requests.is_full:
             return [Reply(event.token, None, "requests_too_many")]
-        return self._ask(event.peer, _ForNode(event.token), event.request, now_ms)
+        return self._ask(event.peer, ForNode(event.token), event.request, now_ms)
 
     def _keep_places(self, peers: Iterable[bytes]) -> Iterable[Effect]:
         """Keep places once all that was listed up to there is on disk, so that a restart begins there."""
@@ -483,12 +476,12 @@ class Replication:
         effects: list[Effect] = []
         for effect in self._places.tell(peer, event):
             if isinstance(effect, AskForHeads):
-                effects += self._ask(peer, _ForHeads(), effect.question, now_ms)
+                effects += self._ask(peer, ForHeads(), effect.question, now_ms)
             else:
                 effects.append(effect)
         return effects
 
-    def _ask(self, peer: bytes, owner: _Owner, request: Request, now_ms: int) -> list[Effect]:
+    def _ask(self, peer: bytes, owner: Owner, request: Request, now_ms: int) -> list[Effect]:
         return [Send(peer, frame) for frame in self._peers[peer].requests.ask(owner, request, now_ms)]
 
     def _woken(self, _event: Woken, now_ms: int) -> list[Effect]:
@@ -497,7 +490,7 @@ class Replication:
         effects += self._release_announced(now_ms)
         if now_ms >= self._poll_ms and self._peers:
             effects += self._poll(now_ms)
-        return _merge_loads(effects)
+        return merge_loads(effects)
 
     def _grow_restless(self, now_ms: int) -> None:
         """News may have been lost with a link: ask more often for a while."""
@@ -534,9 +527,9 @@ class Replication:
         requests = self._peers[peer].requests
         effects: list[Effect] = []
         for owner in requests.expire(now_ms):
-            if isinstance(owner, _ForFetch):
+            if isinstance(owner, ForFetch):
                 effects += self._tell_lane(owner.origin, Unanswered(peer, owner.job), now_ms)
-            elif isinstance(owner, _ForNode):
+            elif isinstance(owner, ForNode):
                 effects.append(Reply(owner.token, None, "request_unanswered"))
             else:
                 effects += [Blame(peer, "request_unanswered"), Tell(PeerSilent(peer))]
@@ -574,12 +567,3 @@ class Replication:
         RequestAsked: _request_asked,
         Woken: _woken,
     }
-
-
-def _merge_loads(effects: list[Effect]) -> list[Effect]:
-    """One question to the store instead of many, in the place of the last."""
-    origins = tuple(
-        origin for effect in effects if isinstance(effect, LoadLanes) for origin in effect.origins
-    )
-    others: list[Effect] = [effect for effect in effects if not isinstance(effect, LoadLanes)]
-    return [*others, LoadLanes(origins)] if origins else others

@@ -230,3 +230,12 @@ Effect = (
     | OwnLaneSeen
     | Tell
 )
+
+
+def merge_loads(effects: list[Effect]) -> list[Effect]:
+    """One question to the store instead of many, in the place of the last."""
+    origins = tuple(
+        origin for effect in effects if isinstance(effect, LoadLanes) for origin in effect.origins
+    )
+    others: list[Effect] = [effect for effect in effects if not isinstance(effect, LoadLanes)]
+    return [*others, LoadLanes(origins)] if origins else others

@@ -31,6 +31,7 @@ from protocol.exchange.replication_events import (
     WakeAt,
     Woken,
 )
+from protocol.exchange.shares import Shares
 from protocol.limits import EARLY_STATEMENTS_MAX, HEADS_PAGE_MAX, START_ANSWERS_MAX, START_ANSWERS_MS
 from protocol.log.origin import Origin
 
@@ -160,8 +161,10 @@ class Resuming:
         self._own: _Own | None = None
         self._peers: dict[bytes, _Peer] = {}
         self._answered: set[bytes] = set()
-        self._early: list[FrameReceived] = []
         self._suspects: dict[Origin, SignedHead] = {}
+        self._early: dict[tuple[bytes, int], FrameReceived] = {}
+        self._early_shares: Shares[int] = Shares(EARLY_STATEMENTS_MAX)
+        self._early_count = 0
         self._is_confirmed = False
         self._told_at_ms = 0
         self._asked_again_at_ms = 0
@@ -220,8 +223,9 @@ class Resuming:
         for origin, head in suspects.items():
             if origin.epoch == own.epoch and own.is_beyond(origin, head):
                 self._doubt(own, origin, head)
-        early, self._early = self._early, []
-        return [effect for frame in early for effect in self._stated(frame, now_ms)]
+        early, self._early = self._early, {}
+        self._early_shares = Shares(EARLY_STATEMENTS_MAX)
+        return [effect for frame in early.values() for effect in self._stated(frame, now_ms)]
 
     def _woken(self, _event: Woken, now_ms: int) -> list[Any]:
         is_asked = self._own is None or bool(self._suspects)
@@ -240,7 +244,9 @@ class Resuming:
 
     def _peer_closed(self, event: PeerClosed, _now_ms: int) -> list[Any]:
         self._peers.pop(event.peer, None)
-        self._early = [frame for frame in self._early if frame.peer != event.peer]
+        for place in [place for place in self._early if place[0] == event.peer]:
+            del self._early[place]
+            self._early_shares.release(*place)
         return []
 
     def _heads_of_loaded(self, event: HeadsOfLoaded, _now_ms: int) -> list[Any]:
@@ -281,7 +287,7 @@ class Resuming:
         if peer is None or not isinstance(frame, YourHeads):
             return []
         if own is None:
-            self._early += [event] if len(self._early) < EARLY_STATEMENTS_MAX else []
+            self._keep_early(event.peer, event, frame)
             return []
         effects: list[Any] = []
         heads: list[StatedHead] = []
@@ -299,6 +305,16 @@ class Resuming:
         if not frame.has_more and peer.is_understood:
             self._answered.add(event.peer)
         return [*effects, *([Tell(HeadsStated(event.peer, tuple(heads)))] if heads else [])]
+
+    def _keep_early(self, peer: bytes, event: FrameReceived, frame: YourHeads) -> None:
+        """Keep what comes before the store has answered; whose pages find no room has not answered."""
+        self._early_count += 1
+        self._early[peer, self._early_count] = event
+        self._early_shares.hold(peer, self._early_count, max(len(frame.heads), 1))
+        while (place := self._early_shares.too_much()) is not None:
+            del self._early[place]
+            self._early_shares.release(*place)
+            self._peers[place[0]].is_understood = False
 
     def _weigh(self, own: _Own, stated: StatedHead) -> bool:
         """Whether what is stated is a head of ours in an epoch that we know; a doubt where it is beyond what we have.

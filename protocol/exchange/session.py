@@ -292,6 +292,7 @@ class Session:
         self.state = State.OPEN
         self._deadline_ms = now_ms + SILENCE_MS
         own_proof: list[Effect] = [self._prove()] if self.role == "dialer" else []
+        self._peer_hello = b""  # no transcript is made any more
         return [*own_proof, self._admit, WakeAt(self._deadline_ms)]
 
     def _prove(self) -> SendMessage:

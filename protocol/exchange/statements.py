@@ -42,6 +42,9 @@ from protocol.limits import (
     STATEMENTS_ASKED_MAX,
     STATEMENTS_JUDGED_MAX,
     STATEMENTS_LISTED_MAX,
+    STATEMENTS_NOTED_MAX,
+    STATEMENTS_OF_ONE_MAX,
+    STATEMENTS_OF_ONE_MIN,
     STATEMENTS_PAGE_MAX,
     STATEMENTS_PASSED_MAX,
 )
@@ -118,10 +121,7 @@ class _Peer:
     holds: set[bytes] = field(default_factory=set)
     wanted: dict[bytes, None] = field(default_factory=dict)
     asked: set[bytes] = field(default_factory=set)
-
-    def note(self, digest: bytes) -> None:
-        if len(self.holds) < STATEMENTS_LISTED_MAX:
-            self.holds.add(digest)
+    listed: int = 0
 
 
 def digest_of(text: bytes) -> bytes:
@@ -222,7 +222,7 @@ class Statements:
         for name, peer in self._peers.items():
             peer.wanted.pop(digest, None)
             if digest not in peer.holds:
-                peer.note(digest)
+                self._note(peer, digest)
                 told.append(Send(name, StatementNews(text)))
         return told
 
@@ -256,7 +256,9 @@ class Statements:
     def _ask_list(self, name: bytes, now_ms: int, after: bytes = BEFORE_ALL) -> list[Any]:
         if self._through is None:
             return []  # asked once the store has said what it holds
-        self._peers[name].listed_ms = now_ms
+        peer = self._peers[name]
+        peer.listed_ms = now_ms
+        peer.listed = 0 if after == BEFORE_ALL else peer.listed
         return [AskPeer(name, StatementsSince(0, summary_of(self._held), after), _ForList())]
 
     # What peers say.
@@ -289,10 +291,12 @@ class Statements:
         if list(digests) != sorted(set(digests)) or (answer.has_more and not digests):
             return [Blame(name, "statements_unsorted")]
         for digest in digests:
-            peer.note(digest)
-            if self._is_lacking(digest) and len(peer.wanted) < STATEMENTS_LISTED_MAX:
+            self._note(peer, digest)
+            if self._is_lacking(digest) and self._has_room(len(peer.wanted)):
                 peer.wanted[digest] = None
-        is_more_wanted = answer.has_more and len(peer.holds) < STATEMENTS_LISTED_MAX
+        peer.listed += len(digests)
+        has_room = self._has_room(len(peer.wanted))  # else the rest is met in the next list
+        is_more_wanted = answer.has_more and has_room and peer.listed < STATEMENTS_LISTED_MAX
         more = self._ask_list(name, now_ms, digests[-1]) if is_more_wanted else []
         return [*more, *self._ask_texts(name)]
 
@@ -310,13 +314,25 @@ class Statements:
                 asks.append(AskPeer(name, StatementGet(0, digest), digest))
         return asks
 
+    def _has_room(self, count: int) -> bool:
+        """Whether one more digest is remembered of a peer, of which there are so many already."""
+        if count < STATEMENTS_OF_ONE_MIN:
+            return True
+        in_all = sum(len(peer.holds) + len(peer.wanted) for peer in self._peers.values())
+        return count < STATEMENTS_OF_ONE_MAX and in_all < STATEMENTS_NOTED_MAX
+
+    def _note(self, peer: _Peer, digest: bytes) -> None:
+        """Remember that a peer holds a statement; what is not remembered costs it one copy too many."""
+        if self._has_room(len(peer.holds)):
+            peer.holds.add(digest)
+
     def _is_lacking(self, digest: bytes) -> bool:
         return not (digest in self._held or digest in self._passed or digest in self._judged)
 
     def _judge(self, name: bytes, text: bytes) -> list[Any]:
         """Have it judged unless that was done; what finds no room now is found in the peer's list later."""
         digest = digest_of(text)
-        self._peers[name].note(digest)
+        self._note(self._peers[name], digest)
         if not self._is_lacking(digest) or len(self._judged) >= STATEMENTS_JUDGED_MAX:
             return []
         self._judged.add(digest)

@@ -46,7 +46,9 @@ from protocol.limits import (
     COMERS_MAX,
     DIAL_TARGETS_MAX,
     FOLLOWED_BY_RULES_MAX,
+    FOUND_BYTES_MAX,
     LINKS_WANTED,
+    RECORD_BYTES_MAX,
     TOLD_BY_ONE_MAX,
     TOLD_DIALLED_BY_ONE_MAX,
     TOLD_MAX,
@@ -275,6 +277,20 @@ def test_those_who_come_by_themselves_are_bounded() -> None:
         search.tell(PeerMet(number.to_bytes(32, "big"), genesis, "found"))
     assert len(search.machine.sightings(0)) == COMERS_MAX + 1
     assert search.dials == []
+
+
+def test_what_is_found_holds_no_more_bytes_than_may_be() -> None:
+    """Large genesis records push out the oldest of their own crowd, and nobody whom somebody here has chosen."""
+    search = Searcher((followed(SHOP),))
+    search.meet(MILL, "found")
+    genesis = bytes(RECORD_BYTES_MAX)
+    for number in range(1, COMERS_MAX):
+        effects = search.tell(PeerMet(number.to_bytes(32, "big"), genesis, "found"))
+    known = [one.known for one in search.machine.sightings(0)]
+    assert sum(len(each.genesis) for each in known) <= FOUND_BYTES_MAX + len(SHOP.genesis)
+    assert len(known) == FOUND_BYTES_MAX // RECORD_BYTES_MAX + 1
+    assert known[0].community == SHOP.community
+    assert [each for each in effects if isinstance(each, ForgetKnown)]
 
 
 def test_only_who_is_followed_or_met_is_told_on_and_nobody_who_is_blocked() -> None:

@@ -1,10 +1,19 @@
 """The links of a community's tree, move by move: what makes one eager, announcing or silent, and what is sent."""
 
-from protocol.exchange.dissemination import EVERY_COMMUNITY, Dissemination
+from protocol.exchange.dissemination import EVERY_COMMUNITY, Dissemination, Waiting
 from protocol.exchange.frames import Frame, Graft, Heads, News, Prune
 from protocol.exchange.heads import read_offer, state_head
 from protocol.exchange.replication_events import LaneAdvanced, Send
-from protocol.limits import GRACE_MS, HELD_BACK_MAX, PRUNED_MAX
+from protocol.exchange.shares import Shares
+from protocol.limits import (
+    GRACE_MS,
+    HELD_BACK_MAX,
+    LANES_NOTED_MAX,
+    OFFERS_BYTES_MAX,
+    PRUNED_BY_ONE_MAX,
+    PRUNED_BY_ONE_MIN,
+    PRUNED_MAX,
+)
 from protocol.log.merkle import leaf_hash
 from protocol.log.origin import Origin
 from tests.exchange.memory_store import sign_head
@@ -96,11 +105,29 @@ def test_what_was_refused_as_unwanted_is_taken_back_once() -> None:
 
 def test_a_peer_cannot_fill_the_memory_with_prunes() -> None:
     """Past so many communities further prunes change nothing: their news goes on coming."""
-    dissemination = linked(B)
-    for number in range(1, PRUNED_MAX + 1):
-        dissemination.pruned_by(B, Prune(number.to_bytes(32, "big"), bool(number % 2)))
+    others = [bytes([number]) * 32 for number in range(100, 100 + PRUNED_MAX // PRUNED_BY_ONE_MAX)]
+    dissemination = linked(B, C, *others)
+    for peer in (B, *others):
+        for number in range(1, PRUNED_BY_ONE_MAX + 1):
+            dissemination.pruned_by(peer, Prune(number.to_bytes(32, "big"), bool(number % 2)))
+    for number in range(1, PRUNED_BY_ONE_MIN):
+        dissemination.pruned_by(C, Prune(number.to_bytes(32, "big"), True))
     dissemination.pruned_by(B, Prune(A, True))
-    assert told(dissemination, 1) == {B: News}
+    dissemination.pruned_by(C, Prune(A, True))
+    expected = dict.fromkeys((B, *others), News) | {C: Heads}
+    assert told(dissemination, 1) == expected, "a little is remembered of everybody"
+
+
+def test_how_far_peers_have_lanes_is_remembered_within_a_bound() -> None:
+    """What finds no room costs one announcement too many, and a link that closes gives its room back."""
+    dissemination = linked(B, C)
+    for number in range(LANES_NOTED_MAX):
+        dissemination.note_shown(B, Origin(A, "market/food", number + 1), 1)
+    dissemination.note_shown(C, LANE, 1)
+    assert told(dissemination, 1) == {B: News, C: News}
+    dissemination.close(B)
+    dissemination.note_shown(C, LANE, 1)
+    assert told(dissemination, 1) == {}
 
 
 def test_an_announcement_is_released_when_its_time_has_come() -> None:
@@ -127,14 +154,21 @@ def test_what_a_community_says_of_itself_does_not_wait() -> None:
 
 
 def test_announcements_that_wait_are_bounded() -> None:
-    """Past so many lanes an announcement is an offer at once."""
-    dissemination = linked(B)
+    """Past so many lanes an announcement is an offer at once; how many bytes they hold is counted exactly."""
+    shares: Shares[Waiting] = Shares(OFFERS_BYTES_MAX)
+    dissemination = Dissemination(shares)
+    dissemination.open(B)
     for number in range(HELD_BACK_MAX):
         name = "market/" + "".join(chr(97 + (number // 26**place) % 26) for place in range(3))
         assert dissemination.hold_back(
             B, read_offer(state_head(advanced(1, Origin(A, name, 0)).head.note)), 0
         )
-    assert not dissemination.hold_back(B, read_offer(state_head(advanced(1).head.note)), 0)
+    offer = read_offer(state_head(advanced(1).head.note))
+    assert not dissemination.hold_back(B, offer, 0)
+    assert shares.held_bytes == HELD_BACK_MAX * offer.memory_bytes
+    dissemination.close(B)
+    assert shares.held_bytes == 0
+    assert dissemination.deadline_ms is None
 
 
 def test_a_visit_is_no_part_of_any_tree() -> None:

@@ -37,6 +37,9 @@ from protocol.limits import (
     STATEMENTS_ASKED_MAX,
     STATEMENTS_JUDGED_MAX,
     STATEMENTS_LISTED_MAX,
+    STATEMENTS_NOTED_MAX,
+    STATEMENTS_OF_ONE_MAX,
+    STATEMENTS_OF_ONE_MIN,
     STATEMENTS_PAGE_MAX,
     STATEMENTS_PASSED_MAX,
 )
@@ -246,15 +249,49 @@ def test_a_flood_stays_within_its_bounds() -> None:
         text = b"bad %d" % number
         machine.handle(FrameReceived(A, StatementNews(text)), 0)
         machine.handle(StatementJudged(A, digest_of(text), "note_not_signed", is_blamed=True), 0)
-    assert machine.remembered <= STATEMENTS_PASSED_MAX + STATEMENTS_JUDGED_MAX + STATEMENTS_LISTED_MAX
-    listing = next(e for e in machine.handle(Woken(), 0) if isinstance(e, AskPeer))
-    page = tuple(sorted(digest_of(b"%d" % number) for number in range(STATEMENTS_PAGE_MAX)))
-    asks = [
-        effect
-        for effect in machine.handle(PeerAnswered(A, listing.about, StatementDigests(1, True, page)), 0)
-        if isinstance(effect, AskPeer)
-    ]
-    assert len(asks) <= STATEMENTS_ASKED_MAX, "and no next page is asked for"
+    assert machine.remembered <= STATEMENTS_PASSED_MAX + STATEMENTS_JUDGED_MAX + STATEMENTS_OF_ONE_MAX
+    digests = sorted(digest_of(b"%d" % number) for number in range(2 * STATEMENTS_LISTED_MAX))
+    asks = [e for e in machine.handle(Woken(), 0) if isinstance(e, AskPeer)]
+    pages = 0
+    while lists := [ask for ask in asks if isinstance(ask.request, StatementsSince)]:
+        page = tuple(digests[pages * STATEMENTS_PAGE_MAX :][:STATEMENTS_PAGE_MAX])
+        pages += 1
+        told = machine.handle(PeerAnswered(A, lists[0].about, StatementDigests(1, True, page)), 0)
+        asks = [effect for effect in told if isinstance(effect, AskPeer)]
+        assert len(asks) <= STATEMENTS_ASKED_MAX + 1
+    assert pages <= STATEMENTS_LISTED_MAX // STATEMENTS_PAGE_MAX
+    assert machine.remembered <= STATEMENTS_PASSED_MAX + STATEMENTS_JUDGED_MAX + 2 * STATEMENTS_OF_ONE_MAX
+
+
+def test_many_peers_are_remembered_within_one_bound() -> None:
+    """Each keeps a little of its own, however much the others list."""
+    peers = [bytes([number]) * 32 for number in range(16)]
+    machine = ready(*peers)
+    (listing,) = {ask.about for ask in effects_of(machine, Woken(), kind=AskPeer)}
+    for peer in peers:
+        for number in range(2 * STATEMENTS_NOTED_MAX // len(peers) // STATEMENTS_PAGE_MAX):
+            texts = [b"%d %d %d" % (peer[0], number, each) for each in range(STATEMENTS_PAGE_MAX)]
+            page = StatementDigests(1, False, tuple(sorted(map(digest_of, texts))))
+            machine.handle(PeerAnswered(peer, listing, page), 0)
+    least = 2 * STATEMENTS_OF_ONE_MIN * len(peers)
+    assert STATEMENTS_NOTED_MAX <= machine.remembered <= STATEMENTS_NOTED_MAX + least
+
+
+def test_a_list_longer_than_what_is_remembered_is_read_to_its_end() -> None:
+    """Little is remembered of one peer, and yet what stands last in its list is asked for."""
+    machine = ready(A)
+    held = sorted(digest_of(b"%d" % number) for number in range(STATEMENTS_OF_ONE_MAX + STATEMENTS_PAGE_MAX))
+    for event in (StatementsGrown(), StatementsLoaded(1, tuple(held))):
+        machine.handle(event, 0)
+    assert machine.held == set(held)
+    last = bytes([255]) * 32
+    asks = effects_of(machine, Woken(), kind=AskPeer)
+    for start in range(0, len(held), STATEMENTS_PAGE_MAX):
+        page = tuple(held[start : start + STATEMENTS_PAGE_MAX])
+        told = machine.handle(PeerAnswered(asks[0].peer, asks[0].about, StatementDigests(1, True, page)), 0)
+        assert [each.request.after for each in told if isinstance(each, AskPeer)] == [page[-1]]
+    told = machine.handle(PeerAnswered(asks[0].peer, asks[0].about, StatementDigests(1, False, (last,))), 0)
+    assert [each.request for each in told if isinstance(each, AskPeer)] == [StatementGet(0, last)]
 
 
 EVENTS: list[Any] = [

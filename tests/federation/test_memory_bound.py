@@ -10,14 +10,21 @@ from protocol.exchange.holding import StoreEntries
 from protocol.exchange.replication import Replication
 from protocol.limits import (
     CONNECTIONS_WAITING_MAX,
+    EARLY_STATEMENTS_MAX,
     FETCH_BUNDLES_MAX,
     FETCHES_MAX,
+    FOUND_BYTES_MAX,
     FRAME_BYTES_MAX,
     HANDSHAKES_MAX,
+    LANES_LOADING_MAX,
+    LANES_NOTED_MAX,
+    OFFERS_BYTES_MAX,
     OUTBOXES_BYTES_MAX,
     PASSED_ON_MAX,
+    PRUNED_MAX,
     REQUESTS_BYTES_MAX,
     STATEMENTS_JUDGED_MAX,
+    STATEMENTS_NOTED_MAX,
     STEPS_BYTES_MAX,
 )
 from protocol.log.origin import Origin
@@ -31,14 +38,22 @@ def test_the_terms_of_the_sum_are_the_bounds_that_are_kept() -> None:
         links = sessions + HANDSHAKES_MAX
         assert terms(sessions) == {
             "sockets": (links + CONNECTIONS_WAITING_MAX) * SOCKET_BYTES_MAX,
+            "greetings": links * 120_000,
             "messages_coming": links * 2 * MESSAGE_BYTES_MAX,
             "requests_waiting": sessions * (REQUESTS_BYTES_MAX + FRAME_BYTES_MAX),
+            "requests_asked": sessions * 131_072,
             "answers_going": sessions * ANSWERS_HELD_MAX * FRAME_BYTES_MAX,
             "outboxes": OUTBOXES_BYTES_MAX + sessions * FRAME_BYTES_MAX,
             "steps": 2 * (STEPS_BYTES_MAX + sessions * FRAME_BYTES_MAX),
             "fetches": FETCHES_MAX * (FETCH_BUNDLES_MAX * 1_048_576 + 256 * 65_537),
+            "offers": OFFERS_BYTES_MAX + EARLY_STATEMENTS_MAX * 7_680,
+            "lanes_loading": LANES_LOADING_MAX * 2_048,
+            "lanes_noted": (LANES_NOTED_MAX + sessions * 256) * 256,
+            "prunes": (PRUNED_MAX + sessions * 192) * 160,
             "news_passed_on": PASSED_ON_MAX * 131_072,
             "statements_judged": STATEMENTS_JUDGED_MAX * 32_768,
+            "statements_noted": (STATEMENTS_NOTED_MAX + sessions * 128 + 8_192) * 160,
+            "communities_found": 2 * FOUND_BYTES_MAX + 1_536 * 4_096,
         }
         assert memory_bytes_max(sessions) == sum(terms(sessions).values())
 
