@@ -3,13 +3,10 @@
 marks_of(read, community) == ["FORKED"]
 """
 
-from typing import Literal
-
 from node.epochs import Reading, epoch_chain
 from node.forks import FORK
+from protocol.marks import Mark, marks_by
 from storage.asking import ask
-
-Mark = Literal["CONTESTED", "FORKED", "RETIRED-KEY-MISUSED"]
 
 
 def marks_of(read: Reading, community: bytes) -> list[Mark]:
@@ -18,14 +15,10 @@ def marks_of(read: Reading, community: bytes) -> list[Mark]:
     if not kept:
         return []  # nearly always, and this is asked for every card of a page
     chain = epoch_chain(read, community)
-    marks: list[Mark] = []
-    if chain is not None and chain.contested:
-        marks.append("CONTESTED")
-    if chain is not None and any(kind == FORK and epoch >= chain.epoch for kind, epoch in kept):
-        marks.append("FORKED")
-    if chain is not None and any(kind == FORK and epoch < chain.epoch for kind, epoch in kept):
-        marks.append("RETIRED-KEY-MISUSED")
-    return marks
+    if chain is None:
+        return []
+    fork_epochs = [epoch for kind, epoch in kept if kind == FORK]
+    return marks_by(open_epoch=chain.epoch, fork_epochs=fork_epochs, is_contested=bool(chain.contested))
 
 
 _KEPT = "SELECT kind, epoch FROM evidence WHERE community = ?"

@@ -7,9 +7,10 @@ and the successor notes since. What holds is kept as evidence; whatever is kept 
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import NamedTuple
 
-from node.epochs import epoch_keys, learn_successor
+from node.epochs import Reading, epoch_keys, learn_successor
 from node.forks import FORK
 from node.writer.transaction import Transaction
 from protocol.errors import ProtocolError
@@ -111,6 +112,12 @@ def answer_about_statements(read: StateReader, request: StatementsSince | Statem
         return make_digests_page(request, set(evidence_digests(read.connection, tuple(JUDGES))))
     note = evidence_of_digest(read.connection, request.digest, tuple(JUDGES))
     return Statement(request.number, note) if note else Refused(request.number, "statement_not_held", "")
+
+
+def shown_statements(read: Reading, community: bytes) -> dict[bytes, bytes]:
+    """Return the statements about a community by their SHA-256: what auditors are shown."""
+    found = evidence_about(read.connection, community)
+    return {sha256(each.note).digest(): each.note for each in found if each.kind in JUDGES}
 
 
 def _has_room(transaction: Transaction, community: bytes, known: int) -> bool:

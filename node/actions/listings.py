@@ -22,7 +22,7 @@ from node.actions.shapes import (
 from node.actions.witnesses import Seen, seen_of
 from node.core import Node
 from node.errors import NodeError
-from node.marks import Mark, marks_of
+from node.marks import marks_of
 from node.writer.transaction import Transaction
 from protocol.fields import Text, Title
 from protocol.identity.keys import to_base32
@@ -38,6 +38,7 @@ from protocol.lanes.market.listings import (
     Tax,
 )
 from protocol.limits import IMAGES_MAX, QUANTITY_STEPS_MAX
+from protocol.marks import Mark
 from storage.blobs import media_type_of
 from storage.search import search
 from storage.stock import Stock, set_on_hand, stock_of, stocks_of

@@ -10,7 +10,7 @@ from node.actions.shapes import Answer, IdText, RecordPlace, Request, hash_of, i
 from node.actions.witnesses import Seen, seen_of
 from node.core import Node
 from node.errors import NodeError
-from node.marks import Mark, marks_of
+from node.marks import marks_of
 from protocol.amounts.split import Allocation, TaxTotal, split
 from protocol.errors import ProtocolError
 from protocol.exchange.delivery import Delivered, delivery_of
@@ -19,6 +19,7 @@ from protocol.identity.keys import to_base32
 from protocol.lanes.market.listings import Fulfilment
 from protocol.lanes.trade.lines import BuyerDetails, OrderLine
 from protocol.lanes.trade.orders import BUYER_KINDS, OrderKey, Placement, Status
+from protocol.marks import Mark
 from storage.peers import peer_of
 from storage.sent_parts import parts_of_order
 from storage.views.orders import OrderRow

@@ -15,7 +15,7 @@ from node.actions.sights import SightAnswer, name_in_genesis, sight_of
 from node.config.keys import Listen
 from node.core import Node
 from node.errors import NodeError
-from node.marks import Mark, marks_of
+from node.marks import marks_of
 from node.writer.transaction import Transaction
 from protocol.exchange.discovery_events import Known
 from protocol.exchange.standing import Gap, PeerStanding
@@ -25,6 +25,7 @@ from protocol.lanes.charter.peers import PeerDismissed, PeerVouched
 from protocol.lanes.kind import CHARTER
 from protocol.limits import INDEX_LANES_MAX, INTEGER_MAX, POLL_MS
 from protocol.log.origin import Origin
+from protocol.marks import Mark
 from storage.heads import HeadStore
 from storage.peers import Peer, all_peers, peer_of, save_peer
 from storage.quotas import set_quota

@@ -3,11 +3,12 @@
 reader = StoredLanes(node.read)
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from node.api.tiles import LaneSize, Visibility
 from node.epochs import shown_successors
+from node.statements import shown_statements
 from protocol.lanes.kind import CHARTER
 from protocol.log.origin import Origin
 from protocol.log.tiles import TileAddress, tile_width
@@ -79,6 +80,10 @@ class StoredLanes:
     async def successor(self, community: bytes, epoch: int) -> bytes | None:
         """The note that closes an epoch; where it is contested, one of those that stand."""
         return await self._read(lambda read: shown_successors(read, community).get(epoch))
+
+    async def statements(self, community: bytes) -> Mapping[bytes, bytes]:
+        """What proves itself about a community: fork proofs and successor notes."""
+        return await self._read(lambda read: shown_statements(read, community))
 
 
 def _head(read: StateReader, origin: Origin) -> Head | None:

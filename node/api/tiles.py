@@ -1,4 +1,4 @@
-"""Lanes as static files would hold them: checkpoints, tiles, entry bundles, successor notes (PROTOCOL.md 21).
+"""Lanes as static files would hold them: checkpoints, tiles, entry bundles, statements (PROTOCOL.md section 21).
 
 Public lanes are for anyone; a `peers` lane is for whom an auditor's token admits, in the Authorization header
 only. A tile never changes, so it may be cached for ever; a checkpoint is asked for again each time.
@@ -7,7 +7,7 @@ only. A tile never changes, so it may be cached for ever; a checkpoint is asked 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Literal, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 
 from node.api.frame import Gate, PlainRoute, bearer_token
 from node.errors import NodeError
+from protocol.audit.bundle import format_statements_index
 from protocol.errors import IdentityError, LogError
 from protocol.identity.keys import HASH_BYTES, from_base32, to_base32
 from protocol.limits import EPOCH_MAX
@@ -58,6 +59,9 @@ class LaneReader(Protocol):
     async def successor(self, community: bytes, epoch: int) -> bytes | None:
         """The note that closes an epoch."""
 
+    async def statements(self, community: bytes) -> Mapping[bytes, bytes]:
+        """The statements about a community by their SHA-256."""
+
 
 def tile_routes(reader: LaneReader, gate: Gate) -> list[PlainRoute]:
     """Return the routes below /lanes."""
@@ -75,6 +79,20 @@ def tile_routes(reader: LaneReader, gate: Gate) -> list[PlainRoute]:
             path="/lanes/{community:[a-z2-7]{52}}/successor/{epoch:[0-9]{1,10}}",
             handler=served.successor,
             summary="The successor note that closes an epoch.",
+            content_type=TEXT,
+        ),
+        PlainRoute(
+            method="GET",
+            path="/lanes/{community:[a-z2-7]{52}}/statements/index",
+            handler=served.statements,
+            summary="The digests of the fork proofs and successor notes about a community.",
+            content_type=TEXT,
+        ),
+        PlainRoute(
+            method="GET",
+            path="/lanes/{community:[a-z2-7]{52}}/statements/{digest:[0-9a-f]{64}}",
+            handler=served.statement,
+            summary="A fork proof or a successor note, by its SHA-256.",
             content_type=TEXT,
         ),
         PlainRoute(
@@ -114,6 +132,15 @@ class _Lanes:
         community, epoch = _community(request), _epoch(request)
         note = _found(await self._reader.successor(community, epoch))
         return _answer(request, note, content_type=TEXT, cache="no-cache", is_public=True)
+
+    async def statements(self, request: web.Request) -> web.StreamResponse:
+        index = format_statements_index(await self._reader.statements(_community(request)))
+        return _answer(request, index, content_type=TEXT, cache="no-cache", is_public=True)
+
+    async def statement(self, request: web.Request) -> web.StreamResponse:
+        known = await self._reader.statements(_community(request))
+        text = _found(known.get(bytes.fromhex(request.match_info["digest"])))
+        return _answer(request, text, content_type=TEXT, cache=IMMUTABLE, is_public=True)
 
     async def checkpoint(self, request: web.Request) -> web.StreamResponse:
         origin, is_public = await self._open_lane(request)

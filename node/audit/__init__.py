@@ -18,6 +18,7 @@ from msgspec import to_builtins
 
 from node.audit.archive import ArchiveSource
 from node.audit.directory import DirectorySource
+from node.audit.proof_files import write_proofs
 from node.audit.state import ROWS_HELD, SpillingState
 from node.audit.text import render_findings, render_report, render_verification
 from node.audit.verifying import KnownKeys, Verification, verify_file
@@ -111,4 +112,5 @@ __all__ = [
     "report_json",
     "verify_file",
     "write_bundle",
+    "write_proofs",
 ]

@@ -11,6 +11,7 @@ from node.locale import ENGLISH, translate
 from protocol.amounts.money import format_minor
 from protocol.audit.findings import CheckName, CommunityTotals, Finding, Place, Report, Waits
 from protocol.error_codes import SENTENCES
+from protocol.marks import Mark
 
 _WAITS_SHOWN_MAX = 5
 _SHORT_ID = 8
@@ -99,6 +100,8 @@ def _verdict(report: Report, _: Words) -> str:
 def _community(totals: CommunityTotals, names: Mapping[str, str], _: Words) -> Iterator[str]:
     yield names[totals.community]
     yield f"  {_('community id')}: {totals.community}"
+    for mark in totals.marks:
+        yield f"  {mark}: {mark_words(_)[mark]}"
     yield f"  {_('records')}: {totals.records}"
     yield _("  shops: {shops}; listings on offer: {listings}, withdrawn: {withdrawn}").format(
         shops=totals.shops, listings=totals.listings, withdrawn=totals.listings_withdrawn
@@ -132,6 +135,7 @@ def check_words(_: Words) -> dict[CheckName, str]:
         "cosignatures": _("cosignatures of witnesses"),
         "copies": _("copies of lanes, byte for byte"),
         "copies_agree": _("copies that agree with each other"),
+        "forks": _("lanes without a proven fork"),
         "records": _("records with effect"),
         "member_signatures": _("signatures of members"),
         "statements": _("daily statements of lanes"),
@@ -140,6 +144,15 @@ def check_words(_: Words) -> dict[CheckName, str]:
         "accounts": _("balances that are the sum of postings"),
         "dues": _("dues that mirror each other"),
         "openings": _("sealed order lines and details"),
+    }
+
+
+def mark_words(_: Words) -> dict[Mark, str]:
+    """Return what each mark says, as it stands beside a community everywhere."""
+    return {
+        "CONTESTED": _("Contested: two notes claim its keys"),
+        "FORKED": _("Forked: it signed two histories"),
+        "RETIRED-KEY-MISUSED": _("A retired key of it was misused"),
     }
 
 

@@ -12,22 +12,35 @@ import tarfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 from protocol.audit.bundle import (
     INDEX_PATH,
+    STATEMENTS_INDEX_BYTES_MAX,
     Source,
     bytes_max_at,
     checkpoint_path,
     format_index,
+    format_statements_index,
     parse_index,
+    parse_statements_index,
+    statement_path,
+    statements_index_path,
     successor_path,
 )
 from protocol.audit.lane_copy import LaneCopy
 from protocol.errors import AuditError
-from protocol.limits import EPOCHS_AUDITED_MAX, INDEX_BYTES_MAX, NOTE_BYTES_MAX, TILE_HEIGHT, TILE_WIDTH
+from protocol.limits import (
+    EPOCHS_AUDITED_MAX,
+    INDEX_BYTES_MAX,
+    NOTE_BYTES_MAX,
+    STATEMENT_BYTES_MAX,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+)
 from protocol.log.checkpoint import parse_checkpoint
 from protocol.log.note import parse_note
 from protocol.log.origin import Origin
@@ -84,6 +97,7 @@ def _write_lanes(
             if note is None:
                 break
             target.add(successor_path(community, epoch), note)
+        _write_statements(source, target, community)
     for copy, note in copies:
         target.add(checkpoint_path(copy.origin), note)
         for level, number, width in _tiles(copy.checkpoint.size):
@@ -92,6 +106,22 @@ def _write_lanes(
                 raise AuditError("file_missing", copy.path(level, number, width))
             target.add(copy.path(level, number, width), raw)
     return sizes
+
+
+def _write_statements(source: Source, target: "_Counted", community: bytes) -> None:
+    """Write what is proven about a community, where the source knows anything: whoever audits has to see it."""
+    digests = parse_statements_index(
+        source.read(statements_index_path(community), STATEMENTS_INDEX_BYTES_MAX) or b""
+    )
+    if not digests:
+        return
+    target.add(statements_index_path(community), format_statements_index(digests))
+    for digest in digests:
+        path = statement_path(community, digest)
+        text = _required(source, path, STATEMENT_BYTES_MAX)
+        if sha256(text).digest() != digest:
+            raise AuditError("statement_other_digest", f"{source.name}: {path}")
+        target.add(path, text)
 
 
 def _copy(source: Source, origin: Origin) -> tuple[LaneCopy, bytes]:

@@ -7,13 +7,17 @@ with open_store(where, writer=False) as store:
 from collections.abc import Collection
 
 from node.epochs import shown_successors
+from node.statements import shown_statements
 from protocol.audit.bundle import (
     INDEX_PATH,
     Source,
     checkpoint_path,
     format_index,
+    format_statements_index,
     parse_index,
     parse_lane_folder,
+    statement_path,
+    statements_index_path,
     successor_path,
 )
 from protocol.errors import AuditError, IdentityError, LogError
@@ -45,6 +49,12 @@ class StoreSource:
                 for community in communities
                 for epoch, note in shown_successors(read, community).items()
             }
+            for community in communities:
+                statements = shown_statements(read, community)
+                self._notes[statements_index_path(community)] = format_statements_index(statements)
+                self._notes |= {
+                    statement_path(community, digest): text for digest, text in statements.items()
+                }
         self._heads = {Origin(head.community, head.lane, head.epoch): head for head in found}
         self._notes |= {checkpoint_path(origin): head.note for origin, head in self._heads.items()}
 

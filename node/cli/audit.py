@@ -3,6 +3,7 @@
 import os
 import sys
 from gettext import gettext as _
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,15 +13,28 @@ from node.cli.sources import opened, token_options
 from node.locale import language_of_environment
 
 if TYPE_CHECKING:
-    from node.audit import Stage
+    from node.audit import Report, Stage
 
 
 @command(
     "audit", help=_("Audit bundles and nodes: files, directories, addresses. Without any, the own node.")
 )
 @click.argument("sources", nargs=-1)
+@click.option(
+    "--proofs",
+    "proofs_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help=_("Where the proof of a fork is written, if one is found; without it, here."),
+)
 @token_options
-def audit(session: Session, sources: tuple[str, ...], token: str | None, token_file: str | None) -> int:
+def audit(
+    session: Session,
+    sources: tuple[str, ...],
+    proofs_folder: Path,
+    token: str | None,
+    token_file: str | None,
+) -> int:
     """Audit; the exit code is 0 clean, 1 findings, 2 unreadable."""
     import msgspec
 
@@ -28,9 +42,24 @@ def audit(session: Session, sources: tuple[str, ...], token: str | None, token_f
 
     with opened(session, sources, token=token, token_file=token_file) as found:
         report = audit_sources(found, _progress if sys.stderr.isatty() else None)
+    files = _write_proofs(report, proofs_folder)
     words = "" if session.is_json else render_report(report, language_of_environment(os.environ))
-    session.show(msgspec.to_builtins(report), words)
+    line = _("A fork is proven by {path}. Anyone checks it with: wildgrass verify {path} --from BUNDLE")
+    answer = {**msgspec.to_builtins(report), "proof_files": files}
+    session.show(answer, words, *(line.format(path=path) for path in files))
     return report.exit_code
+
+
+def _write_proofs(report: "Report", folder: Path) -> list[str]:
+    """Return the files that were written; a disk that takes none does not hide the report."""
+    from node.audit import write_proofs
+
+    try:
+        return [str(path) for path in write_proofs(report.forks, folder)]
+    except OSError as error:
+        line = _("The proof of a fork was not written: {error}. It stands in the report with --json.")
+        click.echo(line.format(error=error), err=True)
+        return []
 
 
 def _progress(stage: "Stage", done: int, total: int) -> None:

@@ -1,14 +1,15 @@
 r"""The layout of a bundle: the same paths in a directory, in a tar and over HTTP (PROTOCOL.md section 21).
 
-A bundle holds lanes with their checkpoints, tiles and entry bundles, the successor notes of their
-communities, and one index of it all. Nothing here reads or writes: the audit is handed a `Source`.
+A bundle holds lanes with their checkpoints, tiles and entry bundles, the successor notes of their communities
+and the statements about them, and one index of it all. Nothing here reads or writes: the audit is handed a
+`Source`.
 
     checkpoint_path(origin) == "lanes/<community>/0/trade/checkpoint"
     parse_index(b"<community>/0/trade 7\n") == {origin: 7}
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from protocol.errors import AuditError, IdentityError, LogError
@@ -19,6 +20,8 @@ from protocol.limits import (
     INDEX_BYTES_MAX,
     INDEX_LANES_MAX,
     NOTE_BYTES_MAX,
+    STATEMENT_BYTES_MAX,
+    STATEMENTS_LISTED_MAX,
     TILE_WIDTH,
     TREE_SIZE_MAX,
 )
@@ -28,9 +31,13 @@ from protocol.log.tiles import parse_tile_path
 
 INDEX_PATH = "lanes/index"
 
+STATEMENTS_INDEX_BYTES_MAX = (2 * HASH_BYTES + 1) * STATEMENTS_LISTED_MAX
+
 _ORIGIN_START = "wildgrass/v1/"
 _CHECKPOINT = re.compile(r"lanes/([^.]+)/checkpoint")
 _SUCCESSOR = re.compile(r"lanes/[a-z2-7]{52}/successor/(0|[1-9][0-9]{0,9})")
+_STATEMENTS_INDEX = re.compile(r"lanes/[a-z2-7]{52}/statements/index")
+_STATEMENT = re.compile(r"lanes/[a-z2-7]{52}/statements/[0-9a-f]{64}")
 _TILE = re.compile(r"lanes/([^.]+?)/(tile/.+)")
 
 
@@ -66,6 +73,36 @@ def checkpoint_path(origin: Origin) -> str:
 def successor_path(community: bytes, epoch: int) -> str:
     """Return where the note stands that closes `epoch`."""
     return f"lanes/{to_base32(community)}/successor/{epoch}"
+
+
+def statements_index_path(community: bytes) -> str:
+    """Return where the digests of the statements about a community stand."""
+    return f"lanes/{to_base32(community)}/statements/index"
+
+
+def statement_path(community: bytes, digest: bytes) -> str:
+    """Return where the statement about a community with this SHA-256 stands."""
+    return f"lanes/{to_base32(community)}/statements/{digest.hex()}"
+
+
+def format_statements_index(digests: Iterable[bytes]) -> bytes:
+    """Return the bytes of a `statements/index`: one digest a line, in rising order."""
+    return "".join(f"{digest.hex()}\n" for digest in sorted(digests)).encode()
+
+
+def parse_statements_index(raw: bytes) -> list[bytes]:
+    """Return the digests of an index, or raise `AuditError`; each index has one spelling."""
+    lines = raw.split(b"\n")[:-1]
+    if len(lines) > STATEMENTS_LISTED_MAX:
+        raise AuditError("index_malformed", f"{len(lines)} statements, at most {STATEMENTS_LISTED_MAX}")
+    try:
+        digests = [bytes.fromhex(line.decode("ascii")) for line in lines]
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise AuditError("index_malformed", str(error)) from error
+    is_spelled = all(len(digest) == HASH_BYTES for digest in digests)
+    if not is_spelled or format_statements_index(set(digests)) != raw:
+        raise AuditError("index_malformed", "digests unsorted, repeated or misspelt")
+    return digests
 
 
 def format_index(lanes: Mapping[Origin, int]) -> bytes:
@@ -108,6 +145,10 @@ def bytes_max_at(path: str) -> int:
     successor = _SUCCESSOR.fullmatch(path)
     if successor is not None and int(successor[1]) < EPOCH_MAX:
         return NOTE_BYTES_MAX
+    if _STATEMENTS_INDEX.fullmatch(path):
+        return STATEMENTS_INDEX_BYTES_MAX
+    if _STATEMENT.fullmatch(path):
+        return STATEMENT_BYTES_MAX
     checkpoint, tile = _CHECKPOINT.fullmatch(path), _TILE.fullmatch(path)
     try:
         if checkpoint is not None:

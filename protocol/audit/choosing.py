@@ -1,7 +1,6 @@
-"""Several copies of one lane: whether they agree, and which one is folded (PROTOCOL.md sections 19.3, 19.4).
+"""Several copies of one lane: which one is folded, and how far (PROTOCOL.md sections 19.3, 19.4).
 
-The largest whole copy is the reference. Every other signed head has to be a root of it at its own size; two
-that contradict each other are a fork, whoever holds them. A closed epoch counts as far as it was sealed.
+The largest whole copy is the reference. A closed epoch counts as far as it was sealed.
 
     part = choose(origin, copies, seals, book)
 """
@@ -33,13 +32,11 @@ def choose(
 ) -> EpochCopy | None:
     """Return the copy that is folded and how far it counts, or None where none is whole.
 
-    `seals` are those of the community, by epoch. Forks and what contradicts a seal are noted in the book.
+    `seals` are those of the community, by epoch. What contradicts a seal is noted in the book.
     """
     whole = sorted((copy for copy in copies if copy.is_whole), key=lambda copy: -copy.checkpoint.size)
     is_closed = origin.epoch < len(seals)
     sealed = seals[origin.epoch].get(origin.lane) if is_closed else None
-    if whole:
-        _compare(whole[0], copies, book)
     if not is_closed:
         return EpochCopy(origin.epoch, whole[0], whole[0].checkpoint.size) if whole else None
     if sealed is None:
@@ -55,25 +52,6 @@ def choose(
         book.find("lane_short", f"sealed at {sealed.size}", place=place_of(origin))
         return EpochCopy(origin.epoch, whole[0], whole[0].checkpoint.size) if whole else None
     return None
-
-
-def _compare(reference: LaneCopy, copies: Sequence[LaneCopy], book: Book) -> None:
-    """Hold every other signed head against the reference, whole copy or not."""
-    for copy in copies:
-        if copy is reference:
-            continue
-        head, largest = copy.checkpoint, reference.checkpoint
-        if head.size > largest.size:
-            book.count("copies_agree", not_opened=1)
-            continue
-        agrees = reference.root_at(head.size) == head.root
-        book.count("copies_agree", passed=agrees, failed=not agrees)
-        if not agrees:
-            detail = (
-                f"size {head.size} root {head.root.hex()} from {copy.source.name}; "
-                f"size {largest.size} root {largest.root.hex()} from {reference.source.name}"
-            )
-            book.find("lane_forked", detail, place=place_of(copy.origin), source=copy.source.name)
 
 
 def _keeps(copy: LaneCopy, sealed: SealedLane, book: Book) -> bool:

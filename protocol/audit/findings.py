@@ -12,6 +12,7 @@ from msgspec import Struct
 from protocol.audit.rules import rule_of
 from protocol.error_codes import SENTENCES
 from protocol.limits import FINDINGS_LISTED_MAX
+from protocol.marks import Mark
 
 REPORT_FORMAT = 1
 
@@ -26,6 +27,7 @@ CheckName = Literal[
     "cosignatures",
     "copies",
     "copies_agree",
+    "forks",
     "records",
     "member_signatures",
     "statements",
@@ -91,6 +93,17 @@ class Copy(Struct, frozen=True, kw_only=True):
     is_whole: bool
 
 
+class ProvenFork(Struct, frozen=True, kw_only=True):
+    """A lane that has two histories: the sizes of both heads, and the text of the file that proves it."""
+
+    community: str
+    lane: str
+    epoch: int
+    older_size: int
+    newer_size: int
+    proof: str
+
+
 class Waits(Struct, frozen=True, kw_only=True):
     """A record or a posting that waits: no fault. `party` is who has still to post."""
 
@@ -138,10 +151,11 @@ class AdoptedPolicy(Struct, frozen=True, kw_only=True):
 
 
 class CommunityTotals(Struct, frozen=True, kw_only=True):
-    """One community in numbers: what a shop owner reads."""
+    """One community in numbers: what a shop owner reads. `marks` are those of section 23.5."""
 
     community: str
     name: dict[str, str]
+    marks: tuple[Mark, ...]
     records: int
     shops: int
     listings: int
@@ -163,6 +177,7 @@ class Report(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     cut: tuple[Head, ...]
     copies: tuple[Copy, ...]
+    forks: tuple[ProvenFork, ...]
     checks: tuple[Check, ...]
     by_code: dict[str, int]
     findings: tuple[Finding, ...]

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from protocol.audit.bundle import Source, checkpoint_path, lane_folder, successor_path
+from protocol.audit.evidence import SUCCESSOR_LINE, CarriedStatement, name_statement, read_statements
 from protocol.audit.findings import Book, Place
 from protocol.errors import AuditError, LogError, ProtocolError
 from protocol.identity.genesis import Genesis, verify_genesis
 from protocol.identity.keys import to_base32
 from protocol.identity.succession import KnownNote, hold_notes, standing_notes
-from protocol.identity.successor import EpochKeys, SealedLane, verify_successor
+from protocol.identity.successor import EpochKeys, SealedLane, parse_successor, verify_successor
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import CHARTER
 from protocol.limits import BUNDLE_BYTES_MAX, EPOCHS_AUDITED_MAX, NOTE_BYTES_MAX, TILE_WIDTH
@@ -30,14 +31,19 @@ from protocol.log.tiles import entry_bundle_path, tile_width
 _LENGTH_BYTES = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class History:
-    """One community: its genesis, the keys of each epoch, and where each closed epoch was sealed."""
+    """One community: its genesis, the keys of each epoch, and where each closed epoch was sealed.
+
+    `statements` are those that the sources carry about it; `is_contested` where notes contradict each other.
+    """
 
     community: bytes
     genesis: Genesis
     keys: list[EpochKeys]
+    statements: Sequence[CarriedStatement] = ()
     seals: list[Mapping[str, SealedLane]] = field(default_factory=list)
+    is_contested: bool = False
 
 
 def read_history(
@@ -56,7 +62,8 @@ def read_history(
             refusals.append((source.name, path, error))
             continue
         book.count("genesis", passed=1)
-        history = History(community, genesis, [EpochKeys.of_genesis(community, genesis)])
+        statements = read_statements(community, sources, book)
+        history = History(community, genesis, [EpochKeys.of_genesis(community, genesis)], statements)
         _follow_successors(history, sources, book)
         return history
     book.count("genesis", failed=1)
@@ -107,17 +114,51 @@ def _open_genesis(bundle: bytes | None, community: bytes) -> Genesis:
 def _follow_successors(history: History, sources: Iterable[Source], book: Book) -> None:
     """Go from epoch to epoch as long as one successor note, and only one, is proven."""
     sources = list(sources)
+    carried = _carried_notes(history, book)
     while len(history.keys) <= EPOCHS_AUDITED_MAX:
         closing = history.keys[-1]
-        standing = standing_notes(hold_notes(closing, _read_notes(closing, sources, book)))
-        if not standing:
-            return
+        notes = _read_notes(closing, sources, book)
+        notes += _judge_carried(closing, carried.pop(closing.epoch, []), book)
+        standing = standing_notes(hold_notes(closing, notes))
         if len(standing) > 1:
+            history.is_contested = True
             place = Place(community=to_base32(closing.community), epoch=closing.epoch)
             book.find("successor_contested", f"{len(standing)} notes", place=place)
-            return
+        if len(standing) != 1:
+            break
         history.seals.append(standing[0].lanes)
         history.keys.append(standing[0].succession.opened)
+    book.count("succession", not_opened=sum(map(len, carried.values())))
+
+
+def _carried_notes(history: History, book: Book) -> dict[int, list[CarriedStatement]]:
+    """Return by the epoch that they close the successor notes among the statements of all sources."""
+    found: dict[int, list[CarriedStatement]] = {}
+    for statement in history.statements:
+        if statement.first_line != SUCCESSOR_LINE:
+            continue
+        try:
+            epoch = parse_successor(parse_note(statement.text).text).epoch
+        except ProtocolError as error:
+            name_statement(statement, error, Place(community=to_base32(history.community)), book)
+            continue
+        found.setdefault(epoch, []).append(statement)
+    return found
+
+
+def _judge_carried(closing: EpochKeys, carried: Iterable[CarriedStatement], book: Book) -> list[KnownNote]:
+    place = Place(community=to_base32(closing.community), epoch=closing.epoch)
+    found: list[KnownNote] = []
+    for statement in carried:
+        try:
+            verify_successor(statement.text, closing)
+        except ProtocolError as error:
+            name_statement(statement, error, place, book)
+            book.count("succession", failed=1)
+            continue
+        book.count("succession", passed=1)
+        found.append(KnownNote(statement.text))
+    return found
 
 
 def _read_notes(closing: EpochKeys, sources: Sequence[Source], book: Book) -> list[KnownNote]:

@@ -107,6 +107,10 @@ class LaneCopy:
         """Return the root over the first `size` entries of a whole copy."""
         return self.tree.root_at(size, self.leaves)
 
+    def node(self, height: int, index: int) -> bytes:
+        """Return the root over the 2**height entries from index * 2**height on, of a whole copy."""
+        return self.tree.node(height, index, self.leaves)
+
     def path(self, level: int | None, index: int, width: int) -> str:
         """Return the path of a tile in the bundle; level None is an entry bundle."""
         name = entry_bundle_path(index, width) if level is None else tile_path(level, index, width)

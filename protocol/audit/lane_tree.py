@@ -107,6 +107,16 @@ class LaneTree:
         ]
         return root_from_right_edge(size, tiles)
 
+    def node(self, height: int, index: int, leaves: LeafReader) -> bytes:
+        """Return the root over the 2**height leaves from index * 2**height on; `leaves` reads a bundle's."""
+        level, below = divmod(height, TILE_HEIGHT)
+        start, count = index << below, 1 << below
+        if level == 0:
+            bundle, place = divmod(start, TILE_WIDTH)
+            return subtree_root(leaves(bundle)[place : place + count])
+        hashes = self._levels[level - 1][start * HASH_BYTES : (start + count) * HASH_BYTES]
+        return subtree_root(unpack_tile(bytes(hashes), count))
+
     def has_bundle(self, index: int, leaves: Sequence[bytes]) -> bool:
         """Whether `leaves` are the leaf hashes of bundle `index`, all of them."""
         if len(leaves) < TILE_WIDTH:

@@ -11,6 +11,7 @@ from protocol.audit.choosing import choose, place_of
 from protocol.audit.diagnosis import find_damages
 from protocol.audit.feeding import EpochCopy
 from protocol.audit.findings import Book
+from protocol.audit.forks import SourceHead, compare_heads, proven_forks
 from protocol.audit.history import History, read_history
 from protocol.audit.lane_copy import LaneCopy, open_copy, read_copy
 from protocol.errors import AuditError, IdentityError, LogError, ProtocolError
@@ -23,12 +24,16 @@ from protocol.log.origin import Origin, witness_name
 
 
 class Reading:
-    """Reads all sources once; `histories` and `copies` tell afterwards what was found."""
+    """Reads all sources once; `histories`, `copies` and `forks` tell afterwards what was found.
+
+    `forks` has the text of one proof (section 23.4) for each lane that is proven to have forked.
+    """
 
     def __init__(self, sources: Sequence[Source], book: Book, progress: Callable[[int, int], None]) -> None:
         """Take the sources, where findings go, and who hears how many records of how many are read."""
         self.histories: dict[bytes, History] = {}
         self.copies: list[LaneCopy] = []
+        self.forks: dict[Origin, bytes] = {}
         self.has_lanes = False
         self._sources = sources
         self._book = book
@@ -52,6 +57,7 @@ class Reading:
             history = read_history(community, holders, self._sources, self._book)
             if history is not None:
                 self.histories[community] = history
+                self.forks |= proven_forks(history, self._book)
         witnesses = list(_witness_keys(self.histories))
         chosen: dict[Origin, EpochCopy] = {}
         for origin in origins:
@@ -59,6 +65,8 @@ class Reading:
             part = self._read_lane(origin, holders, witnesses)
             if part is not None:
                 chosen[origin] = part
+        judged = {origin for origin in origins if self._log_key(origin) is not None}
+        self._book.count("forks", passed=len(judged - self.forks.keys()), failed=len(self.forks))
         return chosen
 
     def finish(self) -> None:
@@ -96,20 +104,21 @@ class Reading:
     def _read_lane(
         self, origin: Origin, holders: Sequence[tuple[Source, int]], witnesses: Sequence[VerifierKey]
     ) -> EpochCopy | None:
-        history = self.histories.get(origin.community)
-        if history is None:
+        log_key = self._log_key(origin)
+        if log_key is None:
             self._book.count("checkpoints", not_opened=len(holders))
+            if origin.community in self.histories:
+                self._book.find("successor_missing", place=place_of(origin))
             return None
-        if origin.epoch >= len(history.keys):
-            self._book.count("checkpoints", not_opened=len(holders))
-            self._book.find("successor_missing", place=place_of(origin))
-            return None
-        log_key = history.keys[origin.epoch].log_key
+        history = self.histories[origin.community]
+        heads: list[SourceHead] = []
         copies: list[LaneCopy] = []
         for source, size in holders:
-            checkpoint = self._read_head(source, origin, log_key, witnesses)
-            if checkpoint is None:
+            head = self._read_head(source, origin, log_key, witnesses)
+            if head is None:
                 continue
+            heads.append(head)
+            checkpoint = head.checkpoint
             if size > checkpoint.size or (0 < size < checkpoint.size and not source.is_live):
                 self._find_index(source, origin, f"{size} listed, {checkpoint.size} signed")
             is_alone = len(holders) == 1 and origin.epoch >= len(history.seals)
@@ -126,11 +135,23 @@ class Reading:
         )
         copies = [copy for copy in copies if self._name_damages(copy, whole)]
         self.copies += copies
+        reference = max(
+            (copy for copy in copies if copy.is_whole), key=lambda copy: copy.checkpoint.size, default=None
+        )
+        proof = compare_heads(origin, heads, reference, log_key, self._book)
+        if proof is not None:
+            self.forks.setdefault(origin, proof)
         return choose(origin, copies, history.seals, self._book)
+
+    def _log_key(self, origin: Origin) -> bytes | None:
+        """Return the log key of a lane's epoch, None where genesis or successor notes do not give it."""
+        history = self.histories.get(origin.community)
+        is_known = history is not None and origin.epoch < len(history.keys)
+        return history.keys[origin.epoch].log_key if history is not None and is_known else None
 
     def _read_head(
         self, source: Source, origin: Origin, log_key: bytes, witnesses: Sequence[VerifierKey]
-    ) -> Checkpoint | None:
+    ) -> SourceHead | None:
         """Return the signed head of a source's copy, or name why there is none."""
         path = checkpoint_path(origin)
         try:
@@ -145,7 +166,7 @@ class Reading:
             return None
         self._book.count("checkpoints", passed=1)
         self._check_cosignatures(source, origin, raw, witnesses)
-        return checkpoint
+        return SourceHead(source, checkpoint, raw)
 
     def _check_cosignatures(
         self, source: Source, origin: Origin, raw: bytes, witnesses: Sequence[VerifierKey]

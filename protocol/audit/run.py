@@ -14,7 +14,7 @@ import msgspec
 from protocol.audit.bundle import Source
 from protocol.audit.choosing import place_of
 from protocol.audit.feeding import BundleEntries, EpochCopy, Feeder, Lanes
-from protocol.audit.findings import REPORT_FORMAT, Book, Copy, Head, Report, Verdict, Waiting
+from protocol.audit.findings import REPORT_FORMAT, Book, Copy, Head, ProvenFork, Report, Verdict, Waiting
 from protocol.audit.lane_copy import LaneCopy
 from protocol.audit.reading import Reading
 from protocol.audit.statements import check_statements
@@ -24,6 +24,7 @@ from protocol.audit.waits import count_unknown, list_awaited, list_pending
 from protocol.fold import Fold, Folded, Outcome
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import LANE_NAMES, LEDGER, Lane
+from protocol.log.fork import parse_fork
 from protocol.log.origin import Origin
 
 Stage = Literal["reading", "folding", "summing"]
@@ -60,7 +61,7 @@ class Audit:
         self._progress("summing", 0, 1)
         dues = add_up(state, book)
         check_statements(lanes, state, book)
-        totals = Totals(reading.histories)
+        totals = Totals(reading.histories, reading.forks)
         totals.add_state(state, book)
         awaited, unknown = list_awaited(state, dues, book), count_unknown(state)
         book.count("records", not_opened=sum(unknown.values()))
@@ -75,6 +76,7 @@ class Audit:
             sources=tuple(source.name for source in self._sources),
             cut=tuple(_head(part, fold) for part in chosen.values()),
             copies=tuple(map(_copy, reading.copies)),
+            forks=tuple(_fork(proof) for _, proof in sorted(reading.forks.items())),
             checks=book.checks,
             by_code=dict(sorted(book.by_code.items())),
             findings=tuple(book.listed),
@@ -174,6 +176,18 @@ def _head(part: EpochCopy, fold: Fold) -> Head:
         root=part.copy.checkpoint.root.hex(),
         folded=_folded(part, fold),
         source=part.copy.source.name,
+    )
+
+
+def _fork(proof: bytes) -> ProvenFork:
+    fork = parse_fork(proof)
+    return ProvenFork(
+        community=to_base32(fork.origin.community),
+        lane=fork.origin.lane,
+        epoch=fork.origin.epoch,
+        older_size=fork.older.size,
+        newer_size=fork.newer.size,
+        proof=proof.decode(),
     )
 
 

@@ -1,11 +1,11 @@
 """One community in numbers, from the folded state: what a shop owner reads (PROTOCOL.md section 19.6).
 
-totals = Totals(histories); totals.add_state(state, book); totals.of(community, records)
+totals = Totals(histories, forked); totals.add_state(state, book); totals.of(community, records)
 """
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from operator import itemgetter
 
 import msgspec
@@ -16,6 +16,8 @@ from protocol.audit.history import History
 from protocol.audit.sums import AuditState, KeptListing
 from protocol.identity.keys import to_base32
 from protocol.limits import ROLES_LISTED_MAX
+from protocol.log.origin import Origin
+from protocol.marks import marks_by
 
 _OTHER_ROLES = "other roles"
 
@@ -37,9 +39,10 @@ class _Placement(msgspec.Struct):
 class Totals:
     """Counts and sums by community; strangers whom records merely name are left out."""
 
-    def __init__(self, histories: Mapping[bytes, History]) -> None:
-        """Take the communities that the audit knows."""
+    def __init__(self, histories: Mapping[bytes, History], forked: Collection[Origin]) -> None:
+        """Take the communities that the audit knows, and the lanes that are proven to have forked."""
         self._histories = histories
+        self._forked = forked
         self._counts: dict[tuple[bytes, str], int] = defaultdict(int)
         self._sold: dict[bytes, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._bought: dict[bytes, dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -57,9 +60,14 @@ class Totals:
 
     def of(self, community: bytes, records: int) -> CommunityTotals:
         """Return the numbers of one community, `records` of which were read."""
+        history = self._histories[community]
+        epochs = [origin.epoch for origin in self._forked if origin.community == community]
         return CommunityTotals(
             community=to_base32(community),
-            name=self._histories[community].genesis.name,
+            name=history.genesis.name,
+            marks=tuple(
+                marks_by(open_epoch=len(history.seals), fork_epochs=epochs, is_contested=history.is_contested)
+            ),
             records=records,
             shops=self._counts[community, "shop"],
             listings=self._counts[community, "listing"],

@@ -8,7 +8,9 @@ import pytest
 
 from node.actions.peers import PeerAddress, add_peer
 from node.actions.shops import ShopDraft, publish_shop
-from node.audit import KnownKeys, render_verification, verify_file
+from node.audit import KnownKeys, audit_sources, render_verification, verify_file, write_bundle
+from node.audit.archive import ArchiveSource
+from node.auditing.store_source import StoreSource
 from node.forks import FORK, forked_lanes
 from node.lane_exchange import answer_request
 from node.peering import NodePeering
@@ -93,6 +95,13 @@ async def test_a_second_history_is_proven_to_all(tmp_path: Path, *, is_smaller: 
         (proof,) = await proofs_at(last, orchard)
         assert len(proof) <= FORK_BYTES_MAX
         assert await last.node.read(lambda read: forked_lanes(read, orchard.node.community)) == {origin}
+        bundle = tmp_path / "bundle.tar"
+        write_bundle(StoreSource(middle.node.store, {orchard.node.community}), bundle)
+        with ArchiveSource(bundle) as source:
+            report = audit_sources([source])
+        assert report.by_code == {"lane_forked": 1}
+        assert [found.proof.encode() for found in report.forks] == [proof]
+        assert report.communities[0].marks == ("FORKED",)
 
 
 def keep_branch(by: Community, origin: Origin, stories: list[bytes]) -> Callable[[Transaction], None]:

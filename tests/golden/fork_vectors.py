@@ -1,8 +1,10 @@
-"""Vectors of section 23.4: proofs of forks, and everything that accuses nobody."""
+"""Vectors of sections 21.2 and 23.4: proofs of forks, everything that accuses nobody, and the list of statements."""
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
+from protocol.audit.bundle import format_statements_index
 from protocol.identity.keys import SigningKey
 from protocol.limits import FORK_BYTES_MAX
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
@@ -22,8 +24,8 @@ A, B = leaf_hashes(TOLD_A), leaf_hashes(TOLD_B)
 
 
 def fork_vectors() -> Vectors:
-    """fork/."""
-    return dict(_vectors())
+    """fork/ and statements/."""
+    return {**dict(_vectors()), **dict(_lists())}
 
 
 def head(leaves: Sequence[bytes], size: int, origin: Origin = TRADE, key: SigningKey = LOG) -> bytes:
@@ -81,6 +83,37 @@ def _vectors() -> Iterator[tuple[str, Vector]]:
     )
     for name, (why, code, raw) in _ways().items():
         yield f"fork/refused/{name}.json", refused("verify_fork", why, code, **_case(raw))
+
+
+def _lists() -> Iterator[tuple[str, Vector]]:
+    """The list of statements of a bundle: digests in hexadecimal, rising, one a line."""
+    digests = [sha256(fork(*sizes)).digest() for sizes in ((4, 4), (5, 9), (8, 300))]
+    whole = format_statements_index(digests)
+    lines = whole.splitlines(keepends=True)
+    yield (
+        "statements/index.json",
+        {
+            "must_hold": "The digests of the statements of a bundle.",
+            "question": "read_statements_index",
+            "cases": [
+                {"file": raw.decode(), "answer": [line.decode() for line in raw.split()]}
+                for raw in (b"", lines[0], whole)
+            ],
+        },
+    )
+    wrong = {
+        "unsorted": ("the digests do not rise", lines[1] + lines[0]),
+        "repeated": ("a digest twice", lines[0] + lines[0]),
+        "upper-case": ("digits in upper case", whole.upper()),
+        "short": ("a digest of 31 bytes", lines[0][2:]),
+        "no-newline": ("the last line does not end", whole[:-1]),
+        "spaced": ("a space within a digest", lines[0][:2] + b" " + lines[0][2:]),
+    }
+    for name, (why, raw) in wrong.items():
+        yield (
+            f"statements/refused/{name}.json",
+            refused("read_statements_index", why, "index_malformed", file=raw.decode()),
+        )
 
 
 def _case(raw: bytes, answer: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from protocol.amounts.money import format_minor, parse_amount
 from protocol.amounts.quantity import line_total_minor
 from protocol.amounts.rounding import divide_half_even, largest_remainder
 from protocol.amounts.split import Allocation, Policy, TaxTotal, difference, policy_id, split
+from protocol.audit.bundle import parse_statements_index
 from protocol.encoding import decode, encode
 from protocol.exchange.addresses import parse_address_record, verify_address_record
 from protocol.exchange.invite import read_invite, redeeming_message
@@ -175,6 +176,11 @@ def _verify_fork(case: Case) -> Any:
     proof = parse_fork(case["file"].encode())
     verify_fork(proof, bytes.fromhex(case["log_key"]))
     return {"origin": proof.origin.text, "sizes": [proof.older.size, proof.newer.size]}
+
+
+def _read_statements_index(case: Case) -> Any:
+    """21.2: the digests that the list of statements names."""
+    return [digest.hex() for digest in parse_statements_index(case["file"].encode())]
 
 
 def _read_id(case: Case) -> Any:
@@ -427,6 +433,7 @@ QUESTIONS: Mapping[str, Callable[[Case], Any]] = {
     "witnessed_time": _witnessed_time,
     "open_receipt": _open_receipt,
     "verify_fork": _verify_fork,
+    "read_statements_index": _read_statements_index,
     "read_id": _read_id,
     "is_signed": _is_signed,
     "read_genesis": _read_genesis,

@@ -97,6 +97,8 @@ async def client(aiohttp_client, served):
     assert set(document["paths"]) == {
         "/lanes/index",
         "/lanes/{community}/successor/{epoch}",
+        "/lanes/{community}/statements/index",
+        "/lanes/{community}/statements/{digest}",
         "/lanes/{community}/{epoch}/{lane}/checkpoint",
         "/lanes/{community}/{epoch}/{lane}/{tile}",
     }
@@ -186,6 +188,22 @@ async def test_a_successor_note_is_found_by_its_epoch(client, served):
     path = f"/lanes/{to_base32(served.village.community)}/successor/"
     assert await (await client.get(path + "0")).read() == served.note
     assert (await client.get(path + "1")).status == 404
+
+
+async def test_statements_are_for_anyone_by_their_digests(client, served):
+    """The list names the note that is kept; each is served under its digest, and nothing under another."""
+    path = f"/lanes/{to_base32(served.village.community)}/statements/"
+    listed = await client.get(path + "index")
+    digest = sha256(served.note).hexdigest()
+    assert (listed.status, await listed.text()) == (200, f"{digest}\n")
+    found = await client.get(path + digest)
+    assert await found.read() == served.note
+    assert "immutable" in found.headers["Cache-Control"]
+    other = sha256(b"other").hexdigest()
+    for wrong in (path + other, path + digest.upper(), path + digest[:-1]):
+        assert (await client.get(wrong)).status == 404
+    stranger = await client.get(f"/lanes/{to_base32(bytes(32))}/statements/index")
+    assert (stranger.status, await stranger.text()) == (200, "")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,11 @@ import pytest
 
 from node.api_token import read_token
 from node.operations.lifecycle import running_node
+from node.vault import open_vault
+from protocol.audit.bundle import lane_folder
+from protocol.log.origin import Origin
+from protocol.log.tiles import unpack_entries
+from tests.bundles import write_lane
 
 ROOT = Path(__file__).resolve().parents[2]
 AUDITOR_LIBRARIES = {"click", "cryptography", "msgpack", "msgspec"}
@@ -140,6 +146,30 @@ def test_a_bundle_is_audited_with_four_libraries(run, market, tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1])["verdict"] == "clean"
+
+
+def test_two_histories_are_written_as_a_proof_that_verify_accepts(run, market, tmp_path):
+    """The node shows one history, a bundle another: the audit says where the proof is, and it holds offline."""
+    vault = open_vault(market)
+    bundle, forged, proofs = tmp_path / "copy", tmp_path / "forged", tmp_path / "proofs"
+    assert run("bundle", bundle, "--folder", market).code == 0
+    shutil.copytree(bundle, forged)
+    origin = Origin(vault.community, "market/food", 0)
+    for path in (forged / lane_folder(origin)).glob("tile/entries/000.p/*"):
+        entries = unpack_entries(path.read_bytes(), int(path.name))
+        write_lane(forged, origin, [*entries[:-1], b"another history"], vault.log_keys[0])
+    ran = run("audit", address(market), forged, "--proofs", proofs, "--json")
+    assert ran.code == 1
+    assert ran.answer["by_code"]["lane_forked"] == 1
+    (path,) = ran.answer["proof_files"]
+    assert Path(path).parent == proofs
+    held = run("verify", path, "--from", bundle, "--json")
+    assert (held.code, held.answer["kind"], held.answer["verdict"]) == (0, "fork", "holds")
+    assert path in run("audit", forged, address(market), "--proofs", proofs).out
+    assert [str(each) for each in proofs.iterdir()].count(path) == 1
+    blocked = run("audit", forged, address(market), "--proofs", forged / "lanes" / "index" / "x", "--json")
+    assert (blocked.code, blocked.answer["proof_files"], len(blocked.answer["forks"])) == (1, [], 1)
+    assert "--json" in blocked.err
 
 
 def test_no_sources_and_no_node_is_a_sentence(run, folder):
