@@ -3,6 +3,8 @@
 witness_routes(node)  # plain routes for build_app
 """
 
+import time
+
 from aiohttp import hdrs, web
 
 from node.api.frame import PlainRoute
@@ -13,7 +15,8 @@ from node.witnessing import cosigned_note
 from protocol.errors import ProtocolError
 from protocol.exchange.frames import Cosigned, CosignGet
 from protocol.exchange.heads import read_note, state_offer
-from protocol.limits import ADD_CHECKPOINT_BYTES_MAX
+from protocol.exchange.rates import Bucket, Ranges
+from protocol.limits import ADD_CHECKPOINT_BYTES_MAX, ADD_CHECKPOINTS_BURST, ADD_CHECKPOINTS_SECOND
 from protocol.log.note import KEY_ID_BYTES, NoteSignature
 from protocol.log.origin import witness_name
 from protocol.log.witness import parse_add_checkpoint
@@ -21,6 +24,7 @@ from storage.views.reading import StateReader
 
 TEXT = "text/plain"
 SIZE_TEXT = "text/x.tlog.size"
+THIS_MACHINE = "127.0.0.1"  # who asks over a local socket has no address
 _STATUSES = {
     "origin_malformed": 404,
     "checkpoint_empty_root": 422,
@@ -58,9 +62,13 @@ def witness_routes(node: Node) -> list[PlainRoute]:
 class _Witness:
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._ranges = Ranges(lambda now_ms: Bucket(ADD_CHECKPOINTS_SECOND, ADD_CHECKPOINTS_BURST, now_ms))
 
     async def add_checkpoint(self, request: web.Request) -> web.StreamResponse:
         """Answer with a signature line, or with the status that the witness protocol gives."""
+        wait_ms = self._wait_ms(request.remote or THIS_MACHINE)
+        if wait_ms:
+            return _too_many(wait_ms)
         if (request.content_length or 0) > ADD_CHECKPOINT_BYTES_MAX:
             raise web.HTTPRequestEntityTooLarge(ADD_CHECKPOINT_BYTES_MAX, request.content_length or 0)
         body = await request.content.read(ADD_CHECKPOINT_BYTES_MAX + 1)
@@ -78,6 +86,15 @@ class _Witness:
         line = NoteSignature(name, raw[:KEY_ID_BYTES], raw[KEY_ID_BYTES:]).line
         return web.Response(text=line, content_type=TEXT)
 
+    def _wait_ms(self, remote: str) -> int:
+        """Count a question of an address range; return how long to wait where it has asked for too much, else 0."""
+        now_ms = time.monotonic_ns() // 1_000_000
+        bucket = self._ranges.of(remote, now_ms)
+        wait_ms = bucket.wait_ms(1, now_ms)
+        if not wait_ms:
+            bucket.take(1, now_ms)
+        return wait_ms
+
     async def checkpoint(self, request: web.Request) -> web.StreamResponse:
         """Show the note that was cosigned last, of lanes that anybody may read."""
         origin_hash = bytes.fromhex(request.match_info["origin_hash"])
@@ -92,6 +109,12 @@ class _Witness:
             raise web.HTTPNotFound
         headers = {hdrs.CACHE_CONTROL: "no-cache"}
         return web.Response(body=note, content_type=TEXT, charset="utf-8", headers=headers)
+
+
+def _too_many(wait_ms: int) -> web.Response:
+    headers = {hdrs.RETRY_AFTER: str(-(-wait_ms // 1_000))}
+    status = web.HTTPTooManyRequests.status_code
+    return web.Response(status=status, text="rate_exceeded\n", content_type=TEXT, headers=headers)
 
 
 def _refusal(code: str, size: str = "") -> web.Response:

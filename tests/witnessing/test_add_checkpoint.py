@@ -4,7 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import TCPConnector, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from node.api.frame import Gate, build_app
@@ -12,7 +12,7 @@ from node.api.witness import witness_routes
 from node.core import Node
 from protocol.errors import LogError
 from protocol.identity.keys import SigningKey
-from protocol.limits import ADD_CHECKPOINT_BYTES_MAX
+from protocol.limits import ADD_CHECKPOINT_BYTES_MAX, ADD_CHECKPOINTS_BURST
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
 from protocol.log.cosignature import cosignature_times
 from protocol.log.lines import to_base64
@@ -77,6 +77,27 @@ async def test_other_tools_have_their_checkpoints_cosigned(tmp_path: Path) -> No
             assert shown.status == 200
             assert set(cosignature_times(parse_note(await shown.read()), [key])) == {key}
             assert (await client.get(f"/witness/{'0' * 64}/checkpoint")).status == 404
+
+
+async def test_one_address_range_cannot_have_the_witness_work_for_it_alone(tmp_path: Path) -> None:
+    """Past its share it is told to come back, whatever it asks; another range is answered meanwhile."""
+    async with (
+        village(tmp_path, "Mill") as (mill,),
+        TestServer(served(mill.node)) as server,
+        TestClient(server, connector=TCPConnector(local_addr=("127.0.0.1", 0))) as greedy,
+        TestClient(server, connector=TCPConnector(local_addr=("127.0.1.1", 0))) as other,
+    ):
+        statuses = []
+        while 429 not in statuses and len(statuses) < 4 * ADD_CHECKPOINTS_BURST:
+            told = await greedy.post("/add-checkpoint", data=b"")
+            statuses.append(told.status)
+        assert statuses[:ADD_CHECKPOINTS_BURST] == [400] * ADD_CHECKPOINTS_BURST
+        assert (told.status, told.headers["Retry-After"], await told.text()) == (
+            429,
+            "1",
+            "rate_exceeded\n",
+        )
+        assert (await other.post("/add-checkpoint", data=b"")).status == 400
 
 
 @pytest.mark.parametrize(
