@@ -8,18 +8,41 @@ async with open_connection(client, address) as connection:
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.abc import ResolveResult
 
 from node.federation.certificate import certificate_key, dialing_context
 from node.federation.link import FEDERATION_PATH, MESSAGE_BYTES_MAX, WebSocket
 from protocol.exchange.addresses import Address
+from protocol.exchange.near import near_range
 from protocol.exchange.session import Binding, bind_direct, bind_proxied
 
 CONNECT_SECONDS = 10.0
+
+
+class FarResolver(aiohttp.ThreadedResolver):
+    """Resolves names that strangers told: what they mean in a network of our own is nothing (section 26.3)."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host that anybody could reach; raises `OSError` where it has none."""
+        found = [
+            each for each in await super().resolve(host, port, family) if near_range(each["host"]) is None
+        ]
+        if not found:
+            raise OSError(f"{host} is in a network of our own, and nobody here has named it")
+        return found
+
+
+def far_client() -> aiohttp.ClientSession:
+    """Return a client that never connects to a name in a network of our own."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=FarResolver()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from node.config import Listen, Settings
 from node.config.keys import DIALS_OUT_ONLY
 from node.errors import NodeError
 from node.federation.certificate import listening_context
-from node.federation.dialer import open_connection
+from node.federation.dialer import far_client, open_connection
 from node.federation.links import Links
 from node.federation.listener import Listener
 from node.federation.memory import memory_bytes_max
@@ -121,6 +121,7 @@ class Federation:
         known, own_record = await self._store.known()
         invites = await self._store.invites()
         self._client = aiohttp.ClientSession()
+        self._far_client = far_client()
         self._tasks = await asyncio.TaskGroup().__aenter__()
         await self._links.driver.load()
         self._running |= set(self._links.driver.start(self._tasks))
@@ -158,6 +159,7 @@ class Federation:
             await self._tasks.__aexit__(kind, error, trace)
         finally:
             await self._client.close()
+            await self._far_client.close()
 
     async def _stop_looking(self) -> None:
         if self._neighbourhood is not None and self._looking is not None:
@@ -353,7 +355,8 @@ class Federation:
         started = asyncio.get_running_loop().time()
         code = "session_lost"
         try:
-            async with open_connection(self._client, dial.address) as connection:
+            client = self._client if dial.may_be_near else self._far_client
+            async with open_connection(client, dial.address) as connection:
                 link = await self._links.hold(
                     connection.websocket, "dialer", connection.binding, dialled=dial
                 )

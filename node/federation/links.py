@@ -48,6 +48,7 @@ class _Known:
 
     address: str
     dialled: Dial | None
+    is_proxied: bool
 
 
 class Links:
@@ -106,7 +107,7 @@ class Links:
             expected=dialled.expected if dialled else None,
         )
         link = Link(self, websocket, session)
-        self._all[link] = _Known(address, dialled)
+        self._all[link] = _Known(address, dialled, role == "listener" and binding.way == "proxied")
         try:
             end = await link.run()
             log.info("a session as %s ended: %s %s", role, end.code[:64], end.detail)
@@ -231,7 +232,9 @@ class Links:
             present.close("session_duplicate")
         self._open[community] = link
         log.info("a session with %s stands", to_base32(community))
-        self.driver.tell(PeerOpened(community, admit.requests_max))
+        known = self._all[link]
+        remote = "" if known.is_proxied else known.address
+        self.driver.tell(PeerOpened(community, admit.requests_max, remote))
 
     def _make_meter(self, link: Link, trust: Trust) -> Meter:
         """Whom we dialled or follow is not held to what others of its address range do."""

@@ -19,6 +19,7 @@ from protocol.exchange.dialling import Dialling
 from protocol.exchange.discovery_events import (
     AddressNamed,
     ClockRead,
+    Dial,
     DialEnded,
     ForgetKnown,
     KeepKnown,
@@ -42,6 +43,7 @@ from protocol.exchange.frames import (
 )
 from protocol.exchange.holding import Blame
 from protocol.exchange.machine import AskPeer, PeerAnswered, Tell
+from protocol.exchange.near import near_range
 from protocol.exchange.replication_events import (
     Drop,
     FrameReceived,
@@ -137,6 +139,8 @@ class Discovery:
         self._tried: set[bytes] = set()
         self._trying: dict[bytes, set[bytes]] = {}
         self._budgets: dict[bytes, _Budget] = {}
+        self._ranges: dict[bytes, str | None] = {}
+        self._told_in: dict[bytes, str | None] = {}
         self._records: dict[bytes, int] = {}
         self._passed_ms: dict[bytes, int] = {}
         self._rules: tuple[FollowRule, ...] = ()
@@ -154,7 +158,8 @@ class Discovery:
         """Take one event and return what to do, in order."""
         effects = self._MOVES[type(event)](self, event, now_ms)
         self._seek_anybody(now_ms)
-        dials = self._dialling.due(self._budgets.keys(), now_ms)
+        due = self._dialling.due(self._budgets.keys(), now_ms)
+        dials = [replace(dial, may_be_near=self._may_be_near(dial)) for dial in due]
         return [*effects, *dials, *self._wake()]
 
     # What the node says.
@@ -253,6 +258,7 @@ class Discovery:
 
     def _peer_opened(self, event: PeerOpened, now_ms: int) -> list[Any]:
         self._budgets[event.peer] = _Budget()
+        self._ranges[event.peer] = near_range(event.remote)
         self._dialling.opened(event.peer, now_ms)
         known = self._book.get(event.peer)
         effects = self._tell_own([event.peer])
@@ -264,6 +270,7 @@ class Discovery:
 
     def _peer_closed(self, event: PeerClosed, now_ms: int) -> list[Any]:
         self._budgets.pop(event.peer, None)
+        self._ranges.pop(event.peer, None)
         self._visits.discard(event.peer)
         self._trying.pop(event.peer, None)
         self._dialling.parted(event.peer, event.code, now_ms)
@@ -336,6 +343,7 @@ class Discovery:
                 effects.append(Blame(peer, error.code, error.detail))
                 break  # whoever tells one lie is not read on
             if news is not None:
+                self._told_in[news.known.community] = self._ranges.get(peer)
                 effects += [*self._keep(news), *self._pass_on(peer, each, news, now_ms)]
                 self._aim(news.known.community, now_ms)
                 effects += self._judge(news.known, now_ms)
@@ -386,11 +394,30 @@ class Discovery:
         if known is None or known.trust == "blocked":
             self._dialling.drop(community)
         elif is_chosen or is_awaited:
-            found = self._book.addresses(community, self._time_ms(now_ms))
-            addresses = (*found, *self._named.get(community, ()))
+            addresses = (*self._places(known, now_ms), *self._named.get(community, ()))
             self._dialling.aim(community, addresses, now_ms, is_wanted=is_wanted)
         elif known.found != "told" or known.met_ms is not None:
             self._dialling.drop(community)
+
+    def _places(self, known: Known, now_ms: int) -> tuple[Address, ...]:
+        """Where to look for a community: of what was told, nothing in our own networks that nobody there has told."""
+        ranges = {near_range(host) for host in self._named_hosts(known)} | {
+            self._told_in.get(known.community)
+        }
+        found = self._book.addresses(known.community, self._time_ms(now_ms))
+        usable = [place for place in found if (near := near_range(place.host)) is None or near in ranges]
+        return tuple(usable) or (known.hints if found else ())
+
+    def _named_hosts(self, known: Known) -> set[str]:
+        """The hosts at which somebody here has said that a community is: in the settings, by hand, nearby, invited."""
+        return {place.host for place in (*known.hints, *self._named.get(known.community, ()))}
+
+    def _may_be_near(self, dial: Dial) -> bool:
+        """Whether a name may turn out to mean an address in our own networks: where somebody here has named it."""
+        known = self._book.get(dial.expected) if dial.expected is not None else None
+        if known is None or near_range(dial.address.host) is not None:
+            return True
+        return dial.address.host in self._named_hosts(known)
 
     def _try_told(self, source: bytes, now_ms: int) -> None:
         """See whether some of those answer that one peer told of: few at a time, each a few times.
@@ -401,7 +428,8 @@ class Discovery:
             self._tried.intersection_update(known.community for known in self._book.known)
         trying = {name for name in self._trying.get(source, ()) if self._dialling.target(name) is not None}
         for name in self._book.told_by(source):
-            addresses = self._book.addresses(name, self._time_ms(now_ms))
+            known = self._book.get(name)
+            addresses = self._places(known, now_ms) if known is not None else ()
             if len(trying) < TOLD_DIALLED_BY_ONE_MAX and name not in self._tried and addresses:
                 self._tried.add(name)
                 trying.add(name)
@@ -455,7 +483,7 @@ class Discovery:
 
     def _keep(self, news: News) -> list[Any]:
         for name in news.forgotten:
-            for table in (self._records, self._passed_ms, self._named):
+            for table in (self._records, self._passed_ms, self._named, self._told_in):
                 table.pop(name, None)
         return [*(ForgetKnown(name) for name in news.forgotten), KeepKnown(news.known)]
 

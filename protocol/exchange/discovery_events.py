@@ -103,13 +103,15 @@ class DialEnded:
 class Dial:
     """Connect to this address; `expected` alone is accepted there, None: whoever answers.
 
-    `is_wanted` says that a steward named the address: who answers is followed.
+    `is_wanted` says that a steward named the address: who answers is followed. `may_be_near`: its name may turn out
+    to mean an address in a network of our own; else it is not connected to there.
     """
 
     dial: int
     address: Address
     expected: bytes | None
     is_wanted: bool
+    may_be_near: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,14 @@ class PlacesLoaded:
 
 @dataclass(frozen=True, slots=True)
 class PeerOpened:
-    """A session with the community `peer` stands; `requests_max` of ours may wait there at a time."""
+    """A session with the community `peer` stands; `requests_max` of ours may wait there at a time.
+
+    `remote` is the IP address of its other end, empty where somebody stands in between.
+    """
 
     peer: bytes
     requests_max: int
+    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
