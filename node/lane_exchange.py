@@ -205,8 +205,10 @@ def may_show_head(
     return may_serve(read, origin, reader) or charter in find_forked(origin.community)
 
 
-def readers_of(read: StateReader, origin: Origin, peers: Iterable[bytes]) -> frozenset[bytes]:
-    """Return which of `peers` may see a lane."""
+def readers_of(read: StateReader, origin: Origin, peers: Iterable[bytes]) -> frozenset[bytes] | None:
+    """Return which of `peers` may see a lane, None where anybody may."""
+    if may_serve(read, origin, b""):
+        return None
     return frozenset(peer for peer in peers if may_serve(read, origin, peer))
 
 

@@ -18,6 +18,7 @@ from node.writer.transaction import Transaction
 from protocol.errors import LogError
 from protocol.exchange.heads import OfferedHead
 from protocol.exchange.holding import SignedHead
+from protocol.exchange.http_witnesses import HttpWitnessKnown
 from protocol.exchange.witnessing import ProveGrowth, WitnessesKnown
 from protocol.limits import COSIGNED_AGAIN_SECONDS_MIN
 from protocol.log.checkpoint import Checkpoint, parse_checkpoint
@@ -57,10 +58,19 @@ class ContradictedError(LogError):
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """How many have to cosign a community's heads, and by which keys, in the order of the charter."""
+    """How many have to cosign a community's heads, and by which keys, in the order of the charter.
+
+    `keys` are those of communities; `http` are witnesses that are asked over HTTP.
+    """
 
     threshold: int
     keys: Mapping[bytes, VerifierKey]
+    http: Sequence[HttpWitnessKnown] = ()
+
+    @property
+    def all_keys(self) -> list[VerifierKey]:
+        """The keys of both."""
+        return [*self.keys.values(), *(witness.key for witness in self.http)]
 
 
 def cosign(
@@ -113,7 +123,7 @@ def keep_cosignatures(transaction: Transaction, origin: Origin, note: bytes) -> 
         return False
     if store.compact_range(key, checkpoint.size).root() != checkpoint.root:
         return False
-    lines = valid_cosignatures(parsed, witnessed(transaction, origin.community).keys.values())
+    lines = valid_cosignatures(parsed, witnessed(transaction, origin.community).all_keys)
     log_line = parsed.signatures[0]
     has_new = False
     for witness, line in lines.items():
@@ -137,13 +147,18 @@ def witnessed(read: Reading, community: bytes) -> Witnessed:
         each.community: VerifierKey(witness_name(each.community), COSIGNATURE_V1, each.witness_key)
         for each in adopted.witnesses
     }
-    return Witnessed(adopted.threshold, keys)
+    http = [
+        HttpWitnessKnown(VerifierKey(each.name, COSIGNATURE_V1, each.witness_key), each.url)
+        for each in adopted.http_witnesses
+    ]
+    return Witnessed(adopted.threshold, keys, http)
 
 
 def own_witnesses(read: Reading, community: bytes) -> WitnessesKnown:
     """Return what the machine has to know of our witnesses."""
     found = witnessed(read, community)
-    return WitnessesKnown(found.threshold, {witness: key.public for witness, key in found.keys.items()})
+    publics = {witness: key.public for witness, key in found.keys.items()}
+    return WitnessesKnown(found.threshold, publics, tuple(found.http))
 
 
 def prove_growth(read: Reading, wanted: ProveGrowth) -> tuple[bytes, ...]:
@@ -183,9 +198,11 @@ def _fresh_line(
 def _log_public(transaction: Transaction, origin: Origin) -> bytes:
     """The log key of a lane that this node witnesses, or raise `witness_log_unknown`."""
     peer = peer_of(transaction.connection, origin.community)
-    named = witnessed(transaction, origin.community).keys.get(transaction.community)
+    names = {key.name for key in witnessed(transaction, origin.community).all_keys}
     chain = epoch_chain(transaction, origin.community)
-    if peer is None or peer.trust != FOLLOWED or named is None or chain is None:
+    if peer is None or peer.trust != FOLLOWED or chain is None:
+        raise LogError("witness_log_unknown", origin.text)
+    if witness_name(transaction.community) not in names:
         raise LogError("witness_log_unknown", origin.text)
     if origin.epoch != chain.epoch:
         raise LogError("witness_log_unknown", f"epoch {origin.epoch} of {chain.epoch}")

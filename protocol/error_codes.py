@@ -37,6 +37,7 @@ _LOG = {
     "witness_size_beyond": "The old size is above that of the head. State what the witness cosigned last.",
     "witness_size_mismatch": "The witness cosigned another size last. Ask again with a proof from that size.",
     "witness_proof_refused": "The head is not shown to continue what was cosigned. Ask for the lane's history.",
+    "witness_refused": "A witness over HTTP did not cosign. Ask whoever runs it whether it knows this lane.",
     "witness_log_unknown": "This node does not witness that lane. Ask its steward to follow the community.",
     "cosignatures_too_few": "Too few witnesses cosigned this checkpoint. Wait for more, or ask them.",
     "tree_size_range": "A tree size is below 0 or above the limit. Use the size that the checkpoint states.",

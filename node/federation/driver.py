@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from random import SystemRandom
 from typing import Any, Protocol
 
 from node.errors import NodeError
@@ -37,6 +38,7 @@ from protocol.exchange.holding import (
     StoreStep,
     step_bytes,
 )
+from protocol.exchange.http_witnesses import AskWitness
 from protocol.exchange.invites import Invites
 from protocol.exchange.listing import SumUpHeads
 from protocol.exchange.pairing import Pairing
@@ -120,6 +122,9 @@ class Links(Protocol):
     def dial(self, dial: Dial) -> None:
         """Connect to an address; `DialEnded` is told when that is over."""
 
+    def ask_witness(self, ask: AskWitness) -> None:
+        """Ask a witness over HTTP; `WitnessAnswered` is told when that is over."""
+
 
 class Driver:
     """The machines of a node and the tasks that perform for them."""
@@ -140,7 +145,7 @@ class Driver:
             Statements(),
             Relays(),
             Backups(),
-            Witnessing(),
+            Witnessing(SystemRandom()),
         )
         self._loads: Pile[Origin] = Pile(subject=lambda origin: origin)
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
@@ -295,6 +300,8 @@ class Driver:
                 self._set_alarm(effect.at_ms)
             case Dial():
                 self._links.dial(effect)
+            case AskWitness():
+                self._links.ask_witness(effect)
             case KeepKnown() | ForgetKnown():
                 self._changes.put(effect)
             case TakeInvite() | EndRedemption() | TrustPeer() | FollowKnown():

@@ -25,6 +25,7 @@ from node.federation.memory import memory_bytes_max
 from node.federation.neighbour import Neighbour
 from node.federation.questions import Questions
 from node.federation.store import FederationStore
+from node.federation.witness_client import WitnessClient
 from node.operations.lifecycle import Listening, lan_addresses, listen, reachable_address
 from node.vault import Vault
 from node.writer.clock import system_clock
@@ -42,6 +43,7 @@ from protocol.exchange.discovery_events import (
 )
 from protocol.exchange.follow_rules import RulesChanged
 from protocol.exchange.frames import Grant
+from protocol.exchange.http_witnesses import AskWitness, WitnessAnswered
 from protocol.exchange.pairing import Pair
 from protocol.exchange.relay_events import (
     PartsChanged,
@@ -102,7 +104,13 @@ class Federation:
         self._store = store
         self._settings = settings
         self._binding = bind_direct(vault.transport.public)
-        self._links = Links(own, store, sessions_max=settings.sessions_max, on_dial=self._start_dial)
+        self._links = Links(
+            own,
+            store,
+            sessions_max=settings.sessions_max,
+            on_dial=self._start_dial,
+            on_ask_witness=self._start_asking,
+        )
         self.address = reachable_address(listening.bound)
         self._listener = Listener(listening.socket, listening_context(vault.transport_seed), self._accept)
         self._behind_proxy: Listener | None = None
@@ -122,6 +130,7 @@ class Federation:
         invites = await self._store.invites()
         self._client = aiohttp.ClientSession()
         self._far_client = far_client()
+        self._witnesses = await WitnessClient().__aenter__()
         self._tasks = await asyncio.TaskGroup().__aenter__()
         await self._links.driver.load()
         self._running |= set(self._links.driver.start(self._tasks))
@@ -158,6 +167,7 @@ class Federation:
                 task.cancel()
             await self._tasks.__aexit__(kind, error, trace)
         finally:
+            await self._witnesses.__aexit__(None, None, None)
             await self._client.close()
             await self._far_client.close()
 
@@ -365,6 +375,13 @@ class Federation:
             log.debug("%s does not answer: %s", dial.address.text, error)
         stood_ms = int((asyncio.get_running_loop().time() - started) * 1000)
         self._links.driver.tell(DialEnded(dial.dial, code, stood_ms))
+
+    def _start_asking(self, ask: AskWitness) -> None:
+        self._spawn(f"witness {ask.url}", self._ask_witness(ask))
+
+    async def _ask_witness(self, ask: AskWitness) -> None:
+        status, body = await self._witnesses.add_checkpoint(ask.url, ask.body)
+        self._links.driver.tell(WitnessAnswered(ask.witness, ask.origin, ask.size, status, body))
 
     async def _look_around(self, neighbourhood: "Neighbourhood") -> None:
         await neighbourhood.start()

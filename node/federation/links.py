@@ -24,6 +24,7 @@ from protocol.exchange.chance import Chance
 from protocol.exchange.discovery import Discovery
 from protocol.exchange.discovery_events import Dial, PeerMet, Trust
 from protocol.exchange.frames import NONCE_BYTES, Answer, Bye, Frame, Request, encode_frame
+from protocol.exchange.http_witnesses import AskWitness
 from protocol.exchange.identify import identify
 from protocol.exchange.rates import Meter, Meters, Ranges, range_of
 from protocol.exchange.replication_events import FrameReceived, PeerClosed, PeerOpened, WishesChanged
@@ -62,11 +63,13 @@ class Links:
         sessions_max: int = SESSIONS_MAX,
         chance: Chance | None = None,
         on_dial: Callable[[Dial], None] = lambda _dial: None,
+        on_ask_witness: Callable[[AskWitness], None] = lambda _ask: None,
     ) -> None:
-        """Take who we are and what we grant, the store, how many sessions may stand, chance, and who dials."""
+        """Take who we are and what we grant, the store, how many sessions may stand, chance, and who connects."""
         discovery = Discovery(own, chance or SystemRandom())
         self.driver = Driver(store, self, discovery, own.identity.community)
         self.dial = on_dial
+        self.ask_witness = on_ask_witness
         self._own = own
         self._sessions_max = sessions_max
         self._ranges = Ranges(lambda now_ms: Meters(own.grant, now_ms, share=RANGE_SHARE))

@@ -86,7 +86,7 @@ class FederationStore(Protocol):
         """Take steps in order, in one transaction, and return what came of them once it is synced.
 
         Entries fit only behind those that are there and into the lane's quota, a head only on its entries.
-        `readers` of a `LaneAdvanced` are those of `peers` that may see the lane.
+        `readers` of a `LaneAdvanced` are those of `peers` that may see the lane, None where anybody may.
         """
 
     async def own_advances(

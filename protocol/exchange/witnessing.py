@@ -1,5 +1,8 @@
 """Having our heads cosigned: one round open a lane, the same head to all witnesses (PROTOCOL.md section 27.2).
 
+Witnesses are communities, asked over their sessions, and those over HTTP (`http_witnesses`); here both are known
+by bytes: a community id, or the UTF-8 of a key name.
+
 A round ends with enough cosignatures, or after two seconds with those that came; late ones are kept too. At
 most one a minute a lane, but at once where somebody waits for it; a head that does not change is sent again
 now and then, because a cosignature also says when.
@@ -12,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from protocol.errors import ProtocolError
+from protocol.exchange.chance import Chance
 from protocol.exchange.frames import NO_INSTANCE, Cosigned, CosignGet, Heads, Refused
 from protocol.exchange.heads import state_head
 from protocol.exchange.holding import Blame, KeepCosignatures, SignedHead
+from protocol.exchange.http_witnesses import AskWitness, HttpWitnesses, HttpWitnessKnown, WitnessAnswered
 from protocol.exchange.machine import AskPeer, PeerAnswered
 from protocol.exchange.replication_events import LaneAdvanced, PeerClosed, PeerOpened, Send, WakeAt, Woken
 from protocol.lanes.kind import CHARTER
@@ -42,10 +47,11 @@ from protocol.log.origin import Origin, witness_name
 
 @dataclass(frozen=True, slots=True)
 class WitnessesKnown:
-    """Whom our charter names, with their witness keys, and how many suffice."""
+    """Whom our charter names, with their witness keys, and how many suffice; `http` are asked over HTTP."""
 
     threshold: int
     keys: Mapping[bytes, bytes]
+    http: tuple[HttpWitnessKnown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +120,13 @@ class Witnessing:
     """The machine that has own heads cosigned. Only open peers are asked, and only those who may read the lane."""
 
     HEARS: ClassVar[frozenset[type]] = frozenset(
-        {WitnessesKnown, RoundWanted, GrowthProven, LaneAdvanced, PeerOpened, PeerClosed}
+        {WitnessesKnown, RoundWanted, GrowthProven, WitnessAnswered, LaneAdvanced, PeerOpened, PeerClosed}
     )
     FRAMES: ClassVar[frozenset[type]] = frozenset()
 
-    def __init__(self) -> None:
-        """Start without witnesses."""
+    def __init__(self, chance: Chance) -> None:
+        """Start without witnesses; `chance` is for those over HTTP."""
+        self._http = HttpWitnesses(chance)
         self._threshold = 0
         self._keys: dict[bytes, VerifierKey] = {}
         self._open: set[bytes] = set()
@@ -143,6 +150,7 @@ class Witnessing:
             community: VerifierKey(witness_name(community), COSIGNATURE_V1, public)
             for community, public in event.keys.items()
         }
+        self._keys |= self._http.know(event.http)
         if self._keys != before:
             for lane in self._lanes.values():
                 lane.retries, lane.retry_ms = 0, now_ms
@@ -188,13 +196,24 @@ class Witnessing:
         if isinstance(event.answer, Cosigned):
             return self._cosigned(origin, lane, current, event.peer, event.answer)
         if isinstance(event.answer, Refused) and event.answer.code == "witness_size_mismatch":
-            return self._told_size(origin, lane, current, event.peer, event.answer.about)
+            return self._told_size(origin, lane, current, event.peer, event.answer.about, now_ms)
         current.waiting.discard(event.peer)
         is_early = isinstance(event.answer, Refused) and event.answer.code == "witness_log_unknown"
         if is_early and lane.retry_ms is None and lane.retries < WITNESS_RETRIES_MAX:
             lane.retry_ms = now_ms + (WITNESS_RETRY_MS << lane.retries)
             lane.retries += 1
         return []
+
+    def _http_answered(self, event: WitnessAnswered, now_ms: int) -> list[Any]:
+        """A witness over HTTP has answered, or has not: from here on it is one like the others."""
+        lane = self._lanes.get(event.origin)
+        head = lane.round.head if lane and lane.round else None
+        answer = self._http.answered(event, head, now_ms)
+        about = (event.origin, event.size)
+        effects = self._answered(PeerAnswered(event.witness, about, answer), now_ms)
+        if isinstance(answer, Refused) and answer.code not in _HONEST:
+            effects.append(Blame(event.witness, answer.code, answer.about))
+        return effects
 
     # Rounds.
 
@@ -212,27 +231,34 @@ class Witnessing:
             effects += self._begin(origin, lane, now_ms)
         return effects
 
-    def _asked(self, lane: _Lane) -> set[bytes]:
-        """The witnesses that can be asked now."""
+    def _able(self, lane: _Lane) -> set[bytes]:
+        """The witnesses that may be asked: those over HTTP only about lanes that anybody may read."""
         able = self._open.intersection(self._keys)
-        return able if lane.readers is None else able.intersection(lane.readers)
+        return able | self._http.names if lane.readers is None else able.intersection(lane.readers)
 
     def _is_due(self, origin: Origin, lane: _Lane, now_ms: int) -> bool:
-        return bool(self._asked(lane)) and now_ms >= self._due_ms(origin, lane)
+        return bool(self._able(lane)) and now_ms >= self._due_ms(origin, lane)
 
     def _due_ms(self, origin: Origin, lane: _Lane) -> int:
-        """When the next round of a lane is due, if a witness is there."""
+        """When the next round of a lane is due, if a witness is there, and one of those that matter is ready."""
+        able = self._able(lane)
+        has_same = lane.round is not None and lane.round.head.size == lane.head.size
+        lacking = able - set(lane.round.lines) if lane.round is not None and has_same else able
+        ready_ms = min(map(self._http.ready_ms, lacking or able))
         asked_size = lane.round.head.size if lane.round else 0
         if lane.started_ms is None or asked_size < self._wanted.get(origin, 0) <= lane.head.size:
-            return 0
-        is_same = lane.round is not None and lane.round.head.size == lane.head.size
-        is_lacking = is_same and lane.round is not None and not self._asked(lane) <= set(lane.round.lines)
-        wait_ms = WITNESS_AGAIN_MS if is_same and not is_lacking else WITNESS_ROUND_MS
-        due_ms = lane.started_ms + wait_ms
-        return due_ms if lane.retry_ms is None else min(due_ms, lane.retry_ms)
+            return ready_ms
+        due_ms = lane.started_ms + (WITNESS_ROUND_MS if lacking else WITNESS_AGAIN_MS)
+        return max(ready_ms, due_ms if lane.retry_ms is None else min(due_ms, lane.retry_ms))
 
     def _begin(self, origin: Origin, lane: _Lane, now_ms: int) -> list[Any]:
-        asked = self._asked(lane)
+        asked = {
+            witness
+            for witness in self._able(lane)
+            if now_ms >= self._http.ready_ms(witness) and not self._http.is_asked(witness, origin)
+        }
+        if not asked:
+            return []  # the answers of before come first
         lane.started_ms, lane.retry_ms = now_ms, None
         lane.round = _Round(lane.head, now_ms + WITNESS_PATIENCE_MS, asked)
         return [self._ask_or_prove(origin, lane, witness) for witness in sorted(asked)]
@@ -247,7 +273,9 @@ class Witnessing:
 
     def _ask(
         self, origin: Origin, witness: bytes, head: SignedHead, old_size: int, proof: tuple[bytes, ...]
-    ) -> AskPeer:
+    ) -> AskPeer | AskWitness:
+        if witness in self._http.names:
+            return self._http.ask(witness, origin, head, old_size, proof)
         stated = state_head(_without_cosignatures(head.note))
         return AskPeer(witness, CosignGet(0, stated, old_size, proof), (origin, head.size))
 
@@ -268,7 +296,7 @@ class Witnessing:
         return self._spread(origin, lane, current) if current.is_over else []
 
     def _told_size(
-        self, origin: Origin, lane: _Lane, current: _Round, witness: bytes, told: str
+        self, origin: Origin, lane: _Lane, current: _Round, witness: bytes, told: str, now_ms: int
     ) -> list[Any]:
         """A witness knows another size than we thought: once a round it is asked again from there."""
         try:
@@ -277,6 +305,7 @@ class Witnessing:
             size = TREE_SIZE_MAX
         if witness in current.asked_again or size > current.head.size:
             current.waiting.discard(witness)
+            self._http.fail(witness, now_ms)
             return []
         current.asked_again.add(witness)
         lane.sizes[witness] = size
@@ -299,7 +328,7 @@ class Witnessing:
             for lane in self._lanes.values()
             if lane.round is not None and not lane.round.is_over
         ]
-        times += [self._due_ms(origin, lane) for origin, lane in self._lanes.items() if self._asked(lane)]
+        times += [self._due_ms(origin, lane) for origin, lane in self._lanes.items() if self._able(lane)]
         later = [time for time in times if time > now_ms]
         return [WakeAt(min(later))] if later else []
 
@@ -307,12 +336,20 @@ class Witnessing:
         WitnessesKnown: _known,
         RoundWanted: _round_wanted,
         GrowthProven: _proven,
+        WitnessAnswered: _http_answered,
         LaneAdvanced: _advanced,
         PeerOpened: _opened,
         PeerClosed: _closed,
         PeerAnswered: _answered,
         Woken: _woken,
     }
+
+
+_HONEST = (
+    "witness_size_mismatch",
+    "witness_log_unknown",
+    "witness_refused",
+)  # what one over HTTP may well say
 
 
 def _without_cosignatures(note: bytes) -> bytes:

@@ -10,11 +10,16 @@ from protocol.errors import LogError
 from protocol.limits import COSIGN_HASHES_MAX, TREE_SIZE_MAX
 from protocol.log.checkpoint import Checkpoint
 from protocol.log.cosignature import cosignature_times
-from protocol.log.lines import from_base64, parse_decimal
+from protocol.log.lines import from_base64, parse_decimal, to_base64
 from protocol.log.merkle import EMPTY_ROOT, HASH_BYTES, verify_consistency
-from protocol.log.note import Note, NoteSignature, VerifierKey, cosignature_time
+from protocol.log.note import Note, NoteSignature, VerifierKey, cosignature_time, parse_signature_lines
 
 _OLD = "old "
+
+
+HTTP_OK = 200
+HTTP_NOT_FOUND = 404
+HTTP_CONFLICT = 409
 
 
 class AddCheckpoint(NamedTuple):
@@ -38,6 +43,34 @@ def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
     if any(len(each) != HASH_BYTES for each in proof):
         raise LogError("add_checkpoint_malformed", "a hash that is not 32 bytes")
     return AddCheckpoint(parse_decimal(first.removeprefix(_OLD), maximum=TREE_SIZE_MAX), proof, note)
+
+
+def make_add_checkpoint(asked: AddCheckpoint) -> bytes:
+    """Return the body that asks this; the note has the log's own line, and better no others."""
+    lines = [f"{_OLD}{asked.old_size}", *map(to_base64, asked.proof)]
+    return "\n".join([*lines, "", ""]).encode() + asked.note
+
+
+def read_cosigned(status: int, body: bytes, *, text: str, witness: VerifierKey) -> NoteSignature:
+    """Return the line of `witness` in its answer over HTTP, verified over the checkpoint `text`.
+
+    Raises `LogError`: `witness_size_mismatch` with the size that it states, or with nothing where that is none;
+    `witness_log_unknown`; `note_not_signed` and `note_signature_invalid` for lines; `witness_refused` with any
+    other status.
+    """
+    if status == HTTP_CONFLICT:
+        raise LogError("witness_size_mismatch", body.decode("ascii", "replace").removesuffix("\n"))
+    if status == HTTP_NOT_FOUND:
+        raise LogError("witness_log_unknown", "")
+    if status != HTTP_OK:
+        raise LogError("witness_refused", f"HTTP status {status}")
+    try:
+        lines = parse_signature_lines(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise LogError("note_malformed", "not UTF-8") from error
+    note = Note(text, lines)
+    cosignature_times(note, [witness])
+    return valid_cosignatures(note, [witness])[witness]
 
 
 def check_growth(

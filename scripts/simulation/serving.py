@@ -91,7 +91,7 @@ def own_advance(node: "Node", origin: Origin, shown_size: int) -> LaneAdvanced |
     return LaneAdvanced(origin, lane.head, True, shown_size, count, packed, readers)
 
 
-def readers_among_peers(node: "Node", origin: Origin) -> frozenset[bytes]:
+def readers_among_peers(node: "Node", origin: Origin) -> frozenset[bytes] | None:
     """Return which of the open peers may see a lane."""
     return readers_of(cast("Any", node.views.state), origin, node.exchange.replication.open_peers)
 

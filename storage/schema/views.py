@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 5
+VERSION = 6
 
 metadata = sa.MetaData()
 

@@ -313,6 +313,7 @@ def _checkpoints() -> Iterator[tuple[str, Vector]]:
         "log/witnessed-time.json",
         _holds("The q-th newest time of known witnesses.", "witnessed_time", times),
     )
+    yield from _answers_of_a_witness()
     few = refused(
         "witnessed_time",
         "two witnesses where three are asked",
@@ -321,6 +322,38 @@ def _checkpoints() -> Iterator[tuple[str, Vector]]:
         threshold=3,
     )
     yield "log/refused/witnessed-time.json", few
+
+
+def _answers_of_a_witness() -> Iterator[tuple[str, Vector]]:
+    """What a witness says over HTTP (27.4) about the head of `checkpoint_note`."""
+    text = parse_note(checkpoint_note()).text
+    lines = [
+        make_cosignature(
+            text, name=WITNESS_KEY.name, key=WITNESS, time_seconds=COSIGNED_SECONDS + number
+        ).line
+        for number in range(2)
+    ]
+    other = parse_note(cosigned_note()).signatures[-1].line
+    asked = {"checkpoint": text, "witness": WITNESS_KEY.vkey}
+    cases: Cases = [
+        {**asked, "status": 200, "body": body, "answer": lines[at]}
+        for body, at in ((lines[0], 0), (other + lines[0] + lines[1], 1))
+    ]
+    yield "log/cosigned.json", _holds("The newest line of the witness counts.", "read_cosigned", cases)
+    altered = make_cosignature(text + "x\n", name=WITNESS_KEY.name, key=WITNESS, time_seconds=1).line
+    ways = {
+        "other-head": ("a line over another head", "note_signature_invalid", 200, altered),
+        "one-of-two": ("a second line that does not hold", "note_signature_invalid", 200, lines[0] + altered),
+        "stranger": ("a line of another witness alone", "note_not_signed", 200, other),
+        "size": ("another size was cosigned last", "witness_size_mismatch", 409, "7\n"),
+        "unknown": ("the witness does not know the lane", "witness_log_unknown", 404, ""),
+        "redirect": ("the witness sends elsewhere", "witness_refused", 302, ""),
+    }
+    for name, (why, code, status, body) in ways.items():
+        yield (
+            f"log/refused/cosigned-{name}.json",
+            refused("read_cosigned", why, code, status=status, body=body, **asked),
+        )
 
 
 def _receipts() -> Iterator[tuple[str, Vector]]:

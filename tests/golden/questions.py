@@ -45,6 +45,7 @@ from protocol.log.tiles import (
     unpack_entries,
     unpack_tile,
 )
+from protocol.log.witness import read_cosigned
 from tests.golden.handshake import handshake
 from tests.golden.plain import from_json, to_json
 
@@ -160,6 +161,13 @@ def _witnessed_time(case: Case) -> Any:
     """5.6: the time under a list of witnesses and a threshold."""
     witnesses = [VerifierKey.from_vkey(vkey) for vkey in case["witnesses"]]
     return witnessed_time(parse_note(case["note"].encode()), witnesses, threshold=case["threshold"])
+
+
+def _read_cosigned(case: Case) -> Any:
+    """27.4: the line that a witness answers with."""
+    witness = VerifierKey.from_vkey(case["witness"])
+    body = case["body"].encode()
+    return read_cosigned(case["status"], body, text=case["checkpoint"], witness=witness).line
 
 
 def _open_receipt(case: Case) -> Any:
@@ -431,6 +439,7 @@ QUESTIONS: Mapping[str, Callable[[Case], Any]] = {
     "read_vkey": _read_vkey,
     "open_checkpoint": _open_checkpoint,
     "witnessed_time": _witnessed_time,
+    "read_cosigned": _read_cosigned,
     "open_receipt": _open_receipt,
     "verify_fork": _verify_fork,
     "read_statements_index": _read_statements_index,

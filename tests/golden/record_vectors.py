@@ -8,6 +8,7 @@ from protocol.amounts.split import Share, TaxTotal
 from protocol.encoding import encode
 from protocol.errors import ProtocolError
 from protocol.lanes import BODY_TYPES, KINDS
+from protocol.lanes.charter.witnesses import HttpWitness, Witness
 from protocol.lanes.market.listings import Image
 from protocol.log.record import decode_record
 from tests.golden.cuts import cut_of
@@ -27,7 +28,7 @@ def record_vectors() -> Vectors:
     assert len(vectors) == len(KINDS), set(KINDS) - {name[7:-5] for name in vectors}
     for name, raw in _full().items():
         vectors[f"record/full/{name}.json"] = _valid(raw, f"Every optional field stands: {name}.")
-    for name, (why, raw) in _refused().items():
+    for name, (why, raw) in {**_refused(), **_refused_witnesses()}.items():
         vectors[f"record/refused/{name}.json"] = refused("read_record", why, _code(raw), hex=raw.hex())
     return vectors
 
@@ -87,10 +88,58 @@ def _full() -> dict[str, bytes]:
         group_id=object_id("basket"),
         attributes=attributes,
     )
+    policy_entry = shop.entries["charter"][-1]
+    shop.say(
+        "charter",
+        "witnesses.adopted",
+        witnesses=[Witness(community=seed("one"), witness_key=seed("its key"))],
+        http_witnesses=[
+            HttpWitness(
+                name="witness.example/w1", witness_key=seed("w1"), url="https://[2001:db8::1]:8470/a/b"
+            )
+        ],
+        threshold=2,
+    )
     return {
         "listing.published": shop.entries[MARKET][-1],
-        "policy.adopted": shop.entries["charter"][-1],
+        "witnesses.adopted": shop.entries["charter"][-1],
+        "policy.adopted": policy_entry,
         "order.placed": home.entries["trade"][-1],
+    }
+
+
+def _refused_witnesses() -> dict[str, tuple[str, bytes]]:
+    """Bodies of `witnesses.adopted` that name a witness over HTTP badly."""
+    witness = {"name": "w.example", "witness_key": seed("w"), "url": "https://w.example"}
+
+    def witnesses(*others: dict[str, Any], threshold: int = 1) -> bytes:
+        adopted = {"witnesses": [], "threshold": threshold, "http_witnesses": list(others)}
+        return encode([1, "witnesses.adopted", START_MS, 2, None, adopted, None])
+
+    return {
+        "body-witness-none": ("a list of witnesses over HTTP that is empty", witnesses(threshold=0)),
+        "body-witness-name": ("a key name with a plus", witnesses(witness | {"name": "a+b"})),
+        "body-witness-name-twice": (
+            "two witnesses of one name",
+            witnesses(witness, witness | {"witness_key": seed("other")}),
+        ),
+        "body-witness-key-twice": ("two witnesses of one key", witnesses(witness, witness | {"name": "v"})),
+        "body-witness-threshold": (
+            "more cosignatures asked for than are named",
+            witnesses(witness, threshold=2),
+        ),
+        **{
+            f"body-witness-url-{name}": (why, witnesses(witness | {"url": url}))
+            for name, (why, url) in {
+                "scheme": ("an address that is not HTTP", "file:///etc/passwd"),
+                "user": ("an address with a user", "https://user@w.example"),
+                "slash": ("an address that ends in a slash", "https://w.example/"),
+                "query": ("an address with a query", "https://w.example/a?b"),
+                "capital": ("a host in capitals", "https://W.example"),
+                "port": ("a port with a leading zero", "https://w.example:080"),
+                "long": ("an address of 257 characters", "https://w.example/" + "a" * 239),
+            }.items()
+        },
     }
 
 

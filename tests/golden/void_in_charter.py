@@ -8,9 +8,10 @@ from typing import Any
 from protocol.identity.genesis import Proofs
 from protocol.identity.keys import SigningKey, log_key_hash
 from protocol.lanes import BODY_TYPES, KINDS
-from protocol.lanes.charter.witnesses import Witness
+from protocol.lanes.charter.witnesses import HttpWitness, Witness
 from protocol.lanes.kind import CHARTER, TRADE
 from protocol.limits import SPANS_MAX
+from protocol.log.origin import witness_name
 from protocol.log.record import decode_record, encode_record
 from tests.golden.cuts import Cut, CutLane, cut_of
 from tests.golden.void_by_form import publish, village
@@ -241,6 +242,16 @@ def witness_is_self() -> Cut:
     return cut_of(shop)
 
 
+def witness_is_self_2() -> Cut:
+    """Nor by its key name, as a witness that is asked over HTTP."""
+    shop = village()
+    own = HttpWitness(
+        name=witness_name(shop.community), witness_key=shop.witness.public, url="http://192.0.2.7:8470"
+    )
+    shop.say(CHARTER, "witnesses.adopted", witnesses=[], http_witnesses=[own], threshold=1)
+    return cut_of(shop)
+
+
 def policy_adopted_already() -> Cut:
     """A policy in force is not adopted again."""
     shop = village()
@@ -284,6 +295,7 @@ IN_CHARTER = (
     peer_not_vouched,
     relay_is_self,
     witness_is_self,
+    witness_is_self_2,
     policy_adopted_already,
     policy_not_adopted_3,
 )

@@ -92,6 +92,18 @@ _OVERRIDES: dict[tuple[str, str], Strategy] = {
         unique_by=lambda witness: witness["community"],
     ),
     ("WitnessesAdopted", "threshold"): st.integers(1, 2),
+    ("WitnessesAdopted", "http_witnesses"): st.lists(
+        st.binary(min_size=31, max_size=31).map(
+            lambda raw: {
+                "name": f"w{raw.hex()}.example",
+                "witness_key": b"h" + raw,
+                "url": f"https://w{raw.hex()[:8]}.example:8470/prefix",
+            }
+        ),
+        min_size=1,
+        max_size=3,
+        unique_by=lambda witness: witness["name"],
+    ),
     ("RelaysNamed", "relays"): st.lists(st.binary(min_size=32, max_size=32), max_size=3, unique=True),
     ("ListingPublished", "unit_code"): st.sampled_from(sorted(UNIT_CODES)),
     ("ShopPublished", "keepers"): _sorted_unique(st.binary(min_size=16, max_size=16)),

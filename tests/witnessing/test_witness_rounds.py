@@ -1,5 +1,6 @@
 """Having own heads cosigned: rounds in time, one head to all, and nothing believed that does not hold."""
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def advanced(size: int, readers: frozenset[bytes] | None = None, origin: Origin 
 def with_witnesses(
     *open_peers: bytes, threshold: int = 2, named: tuple[bytes, ...] = (B, C, D)
 ) -> Witnessing:
-    machine = Witnessing()
+    machine = Witnessing(Random(1))
     machine.handle(WitnessesKnown(threshold, {name: WITNESS_KEYS[name].public for name in named}), 0)
     for peer in open_peers:
         assert LoadWitnesses() not in machine.handle(PeerOpened(peer, 32), 0)
@@ -197,7 +198,7 @@ def test_a_lane_for_peers_is_shown_to_no_witness_that_may_not_read_it() -> None:
 
 def test_witnesses_are_looked_up_when_they_may_have_changed() -> None:
     """With the first session, and with each word of our charter."""
-    machine = Witnessing()
+    machine = Witnessing(Random(1))
     assert LoadWitnesses() in machine.handle(PeerOpened(B, 32), 0)
     assert LoadWitnesses() in machine.handle(advanced(2, origin=lane_of(A, "charter")), 0)
     assert LoadWitnesses() not in machine.handle(advanced(2), 0)
