@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from protocol.errors import IdentityError
 from protocol.identity.genesis import Genesis
-from protocol.identity.succession import EpochChain, KnownNote, hold_notes, make_chain
+from protocol.identity.succession import EpochChain, hold_notes, make_chain
 from protocol.identity.successor import (
     EpochKeys,
     parse_successor,
@@ -64,7 +64,7 @@ def epoch_chain(read: Reading, community: bytes) -> EpochChain | None:
     notes = successor_notes(read.connection, community)
     return make_chain(
         EpochKeys.of_genesis(community, genesis),
-        {epoch: [KnownNote(raw) for raw in some] for epoch, some in notes.items()},
+        notes,
         chosen_successors_of(read.connection, community) if notes else None,
     )
 
@@ -169,7 +169,7 @@ def learn_successor(state: Reading, raw: bytes) -> Learned:
     succession = verify_successor(raw, closing)
     note = trim_successor(raw, closing)
     kept = successor_notes(state.connection, community).get(epoch, [])
-    known = {each.succession.successor.text: each for each in hold_notes(closing, map(KnownNote, kept))}
+    known = {each.succession.successor.text: each for each in hold_notes(closing, kept)}
     copy = known.get(successor.text)
     of_this_kind = sum(each.succession.kind == succession.kind for each in known.values())
     if copy is not None and copy.succession.kind in (succession.kind, "quorum"):

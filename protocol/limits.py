@@ -156,7 +156,6 @@ PRUNED_BY_ONE_MIN = 64  # as many of one peer are remembered however many others
 PASSED_ON_MAX = 256  # lanes whose news is kept until it is stored, to be passed on with its entries
 
 # Rotation and recovery (section 25)
-SUCCESSOR_FINAL_MS = 259_200_000  # 72 hours: then a witnessed note of one sheet stands against a quorum's
 SUCCESSORS_KEPT_MAX = 4  # notes of one kind that are kept of one epoch
 BACKUP_COPIES_MAX = 65_536  # sealed payloads that a node keeps for one other community
 BACKUP_TOTAL_BYTES_MAX = 67_108_864  # of these, together

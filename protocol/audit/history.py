@@ -16,7 +16,7 @@ from protocol.audit.findings import Book, Place
 from protocol.errors import AuditError, LogError, ProtocolError
 from protocol.identity.genesis import Genesis, verify_genesis
 from protocol.identity.keys import to_base32
-from protocol.identity.succession import KnownNote, hold_notes, standing_notes
+from protocol.identity.succession import hold_notes, standing_notes
 from protocol.identity.successor import EpochKeys, SealedLane, parse_successor, verify_successor
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import CHARTER
@@ -146,9 +146,9 @@ def _carried_notes(history: History, book: Book) -> dict[int, list[CarriedStatem
     return found
 
 
-def _judge_carried(closing: EpochKeys, carried: Iterable[CarriedStatement], book: Book) -> list[KnownNote]:
+def _judge_carried(closing: EpochKeys, carried: Iterable[CarriedStatement], book: Book) -> list[bytes]:
     place = Place(community=to_base32(closing.community), epoch=closing.epoch)
-    found: list[KnownNote] = []
+    found: list[bytes] = []
     for statement in carried:
         try:
             verify_successor(statement.text, closing)
@@ -157,15 +157,15 @@ def _judge_carried(closing: EpochKeys, carried: Iterable[CarriedStatement], book
             book.count("succession", failed=1)
             continue
         book.count("succession", passed=1)
-        found.append(KnownNote(statement.text))
+        found.append(statement.text)
     return found
 
 
-def _read_notes(closing: EpochKeys, sources: Sequence[Source], book: Book) -> list[KnownNote]:
+def _read_notes(closing: EpochKeys, sources: Sequence[Source], book: Book) -> list[bytes]:
     """Return the notes that hold, of each source; name those that do not."""
     path = successor_path(closing.community, closing.epoch)
     place = Place(community=to_base32(closing.community), epoch=closing.epoch)
-    found: list[KnownNote] = []
+    found: list[bytes] = []
     for source in sources:
         try:
             raw = source.read(path, NOTE_BYTES_MAX)
@@ -177,5 +177,5 @@ def _read_notes(closing: EpochKeys, sources: Sequence[Source], book: Book) -> li
             book.count("succession", failed=1)
             continue
         book.count("succession", passed=1)
-        found.append(KnownNote(raw))
+        found.append(raw)
     return found

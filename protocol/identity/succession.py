@@ -2,7 +2,7 @@
 
 The same notes give the same keys to node and auditor, in whatever order they came: nothing here reads a clock.
 
-    chain = make_chain(EpochKeys.of_genesis(community, genesis), {0: [KnownNote(raw)]})
+    chain = make_chain(EpochKeys.of_genesis(community, genesis), {0: [raw]})
     chain.keys[epoch].log_key
 """
 
@@ -19,27 +19,15 @@ from protocol.identity.successor import (
     trim_successor,
     verify_successor,
 )
-from protocol.limits import EPOCHS_AUDITED_MAX, SUCCESSOR_FINAL_MS
-
-
-@dataclass(frozen=True, slots=True)
-class KnownNote:
-    """A successor note as it is kept, and since when the closed epoch's witnesses stand behind it.
-
-    `witnessed_ms` is the witnessed time (section 5.6) of the earliest cosignatures, in milliseconds.
-    """
-
-    raw: bytes
-    witnessed_ms: int | None = None
+from protocol.limits import EPOCHS_AUDITED_MAX
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A note that holds: what it brings about, its bytes, and since when it is witnessed."""
+    """A note that holds: what it brings about, and its bytes."""
 
     succession: Succession
     raw: bytes
-    witnessed_ms: int | None = None
 
     @property
     def epoch(self) -> int:
@@ -93,7 +81,7 @@ class EpochChain:
 
 def make_chain(
     first: EpochKeys,
-    notes: Mapping[int, Sequence[KnownNote]],
+    notes: Mapping[int, Sequence[bytes]],
     chosen: Mapping[int, bytes] | None = None,
 ) -> EpochChain:
     """Return the epochs that the notes prove, as far as they are undisputed or a steward has chosen.
@@ -115,15 +103,15 @@ def make_chain(
     return EpochChain(tuple(keys), tuple(closings))
 
 
-def hold_notes(closing_keys: EpochKeys, notes: Iterable[KnownNote]) -> list[Closing]:
+def hold_notes(closing_keys: EpochKeys, notes: Iterable[bytes]) -> list[Closing]:
     """Return the notes that hold for the epoch of `closing_keys`: one a text, with the signatures of all copies."""
     found: dict[str, Closing] = {}
     for note in notes:
         try:
-            succession = verify_successor(note.raw, closing_keys)
+            succession = verify_successor(note, closing_keys)
         except ProtocolError:
             continue
-        closing = Closing(succession, trim_successor(note.raw, closing_keys), note.witnessed_ms)
+        closing = Closing(succession, trim_successor(note, closing_keys))
         text = succession.successor.text
         found[text] = _merged(found[text], closing, closing_keys) if text in found else closing
     return list(found.values())
@@ -132,32 +120,13 @@ def hold_notes(closing_keys: EpochKeys, notes: Iterable[KnownNote]) -> list[Clos
 def standing_notes(held: Sequence[Closing]) -> list[Closing]:
     """Return the notes that no other one puts aside (section 25.1): one closes the epoch, several contest it.
 
-    A quorum puts the word of one sheet aside, unless the closed epoch's witnesses saw that one so long before
-    that the world has settled on it.
+    A quorum puts the word of one sheet aside, however long that one has stood.
     """
     quorum = [each for each in held if each.succession.kind == "quorum"]
-    single = [each for each in held if each.succession.kind == "next_key"]
-    if not quorum:
-        return single
-    return [each for each in single if _is_final(each, quorum)] or quorum
-
-
-def _is_final(single: Closing, quorum: Iterable[Closing]) -> bool:
-    since = single.witnessed_ms
-    if since is None:
-        return False
-    return all(
-        each.witnessed_ms is None or each.witnessed_ms - since >= SUCCESSOR_FINAL_MS for each in quorum
-    )
+    return quorum or list(held)
 
 
 def _merged(one: Closing, other: Closing, closing_keys: EpochKeys) -> Closing:
-    """Two copies of one text: all signatures, and the earlier witnessed time."""
+    """Two copies of one text: all signatures."""
     raw = join_successors(one.raw, other.raw)
-    times = [each.witnessed_ms for each in (one, other) if each.witnessed_ms is not None]
-    return replace(
-        one,
-        succession=verify_successor(raw, closing_keys),
-        raw=raw,
-        witnessed_ms=min(times, default=None),
-    )
+    return replace(one, succession=verify_successor(raw, closing_keys), raw=raw)

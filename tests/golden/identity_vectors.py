@@ -13,7 +13,6 @@ from protocol.identity.keys import SigningKey, log_key_hash, to_base32
 from protocol.identity.recovery import derive_recovery_seeds, recovery_message
 from protocol.identity.sealing import ReaderKey, commitment, receipt, seal
 from protocol.identity.successor import RecoverySet, SealedLane, Successor, make_successor
-from protocol.limits import SUCCESSOR_FINAL_MS
 from protocol.log.merkle import leaf_hash
 from protocol.log.record import encode_record
 from tests.golden.plain import Vector, Vectors, refused, to_json
@@ -209,20 +208,16 @@ def _successors() -> Iterator[tuple[str, Vector]]:
 
 
 def _standing(next_key: str, quorum: str, other: str) -> Vector:
-    def case(answer: Sequence[SigningKey], *notes: tuple[str, int | None]) -> dict[str, Any]:
-        known = [{"note": note, "witnessed_ms": witnessed_ms} for note, witnessed_ms in notes]
-        return {"notes": known, **CLOSING, "answer": sorted(each.public.hex() for each in answer)}
+    def case(answer: Sequence[SigningKey], *notes: str) -> dict[str, Any]:
+        return {"notes": list(notes), **CLOSING, "answer": sorted(each.public.hex() for each in answer)}
 
-    in_time, late = SUCCESSOR_FINAL_MS - 1, SUCCESSOR_FINAL_MS
     scribbled = next_key + next_key.splitlines(keepends=True)[-1].replace("/next/1", "/other/1")
     cases = [
-        case([NEXT_LOG], (next_key, None)),
-        case([NEXT_LOG], (next_key, None), (scribbled, None)),
-        case([key(9)], (next_key, None), (quorum, None)),
-        case([key(9), key(11)], (next_key, None), (quorum, None), (other, None)),
-        case([key(9)], (next_key, 0), (quorum, in_time)),
-        case([NEXT_LOG], (next_key, 0), (quorum, late)),
-        case([NEXT_LOG], (next_key, 0), (quorum, None)),
+        case([NEXT_LOG], next_key),
+        case([NEXT_LOG], next_key, scribbled),
+        case([key(9)], next_key, quorum),
+        case([key(9)], quorum, next_key),
+        case([key(9), key(11)], next_key, quorum, other),
     ]
     sentence = "These are the new log keys of the notes that stand; two of them contest the epoch."
     return {"must_hold": sentence, "question": "standing_notes", "cases": cases}

@@ -25,7 +25,7 @@ from protocol.identity.genesis import verify_genesis
 from protocol.identity.keys import SigningKey, from_base32, is_signature_valid, to_base32
 from protocol.identity.recovery import derive_recovery_seeds, recovery_message
 from protocol.identity.sealing import ReaderKey, commitment, open_sealed, receipt, seal, unwrap_key
-from protocol.identity.succession import KnownNote, hold_notes, standing_notes
+from protocol.identity.succession import hold_notes, standing_notes
 from protocol.identity.successor import EpochKeys, RecoverySet, verify_successor
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.market.listings import ListingPublished
@@ -226,7 +226,7 @@ def _closing(case: Case) -> EpochKeys:
 
 def _standing_notes(case: Case) -> Any:
     """25.1: the new log keys of the notes that no other one puts aside; more than one contest the epoch."""
-    notes = [KnownNote(each["note"].encode(), each["witnessed_ms"]) for each in case["notes"]]
+    notes = [note.encode() for note in case["notes"]]
     standing = standing_notes(hold_notes(_closing(case), notes))
     return sorted(closing.succession.opened.log_key.hex() for closing in standing)
 

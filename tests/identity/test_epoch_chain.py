@@ -2,10 +2,8 @@
 
 from itertools import permutations
 
-import pytest
-
 from protocol.identity.keys import SigningKey, log_key_hash
-from protocol.identity.succession import Closing, EpochChain, KnownNote, make_chain, standing_notes
+from protocol.identity.succession import Closing, EpochChain, make_chain, standing_notes
 from protocol.identity.successor import (
     EpochKeys,
     add_recovery_signature,
@@ -14,22 +12,19 @@ from protocol.identity.successor import (
     trim_successor,
     verify_successor,
 )
-from protocol.limits import SUCCESSOR_FINAL_MS
 from protocol.log.note import format_note, parse_note, sign_note
 from tests.identity.founders import COMMUNITY, FOUNDED_MS, GENESIS, NEXT_LOG, RECOVERY, key
 from tests.identity.test_successor_notes import AFTER_NEXT, FRESH, successor
 
 FIRST = EpochKeys.of_genesis(COMMUNITY, GENESIS)
-HOURS = 3_600_000
 NEXT_KEY = make_successor(successor(), log=NEXT_LOG)
 QUORUM = make_successor(successor(FRESH), log=FRESH, recovery=RECOVERY)
 OTHER_QUORUM = make_successor(successor(FRESH, time_ms=FOUNDED_MS + 2_000), log=FRESH, recovery=RECOVERY)
 THIEF = SigningKey(b"t" * 32)
 
 
-def chain(*notes: bytes | KnownNote, **more: object) -> EpochChain:
-    known = [note if isinstance(note, KnownNote) else KnownNote(note) for note in notes]
-    return make_chain(FIRST, {0: known}, **more)  # type: ignore[arg-type]  # what make_chain takes
+def chain(*notes: bytes, **more: object) -> EpochChain:
+    return make_chain(FIRST, {0: notes}, **more)  # type: ignore[arg-type]  # what make_chain takes
 
 
 def raws(found: EpochChain) -> list[bytes]:
@@ -96,33 +91,6 @@ def test_foreign_lines_do_not_make_another_note() -> None:
     assert trim_successor(scribbled, FIRST) == trim_successor(NEXT_KEY, FIRST)
 
 
-@pytest.mark.parametrize(
-    ("single_ms", "quorum_ms", "is_single"),
-    [
-        (None, None, False),
-        (None, 1, False),
-        (HOURS, HOURS + SUCCESSOR_FINAL_MS - 1, False),
-        (HOURS, HOURS + SUCCESSOR_FINAL_MS, True),
-        (HOURS, None, True),
-        (HOURS, 0, False),
-    ],
-    ids=str,
-)
-def test_a_note_that_was_witnessed_for_72_hours_stands(
-    single_ms: int | None, quorum_ms: int | None, *, is_single: bool
-) -> None:
-    """A sheet that turns up later cannot undo what the world has settled on."""
-    found = chain(KnownNote(NEXT_KEY, single_ms), KnownNote(QUORUM, quorum_ms))
-    assert (found.newest.log_key == NEXT_LOG.public) == is_single
-
-
-def test_with_several_quorums_one_that_came_in_time_is_enough() -> None:
-    """Of a witnessed note no quorum is to have come within 72 hours."""
-    in_time, late = KnownNote(QUORUM, HOURS), KnownNote(OTHER_QUORUM, HOURS + 2 * SUCCESSOR_FINAL_MS)
-    assert len(chain(KnownNote(NEXT_KEY, HOURS), in_time, late).contested) == 2
-    assert chain(KnownNote(NEXT_KEY, HOURS), late).newest.log_key == NEXT_LOG.public
-
-
 def test_what_does_not_hold_is_passed_over() -> None:
     """A thief with the live keys, one sheet of two, other bytes: none of it closes an epoch."""
     by_thief = make_successor(successor(THIEF), log=THIEF)
@@ -136,13 +104,13 @@ def test_each_note_names_the_keys_of_the_next() -> None:
     second = make_successor(
         successor(AFTER_NEXT, epoch=1, next_log_key_hash=log_key_hash(key(11).public)), log=AFTER_NEXT
     )
-    notes = {0: [KnownNote(NEXT_KEY)], 1: [KnownNote(second)]}
+    notes = {0: [NEXT_KEY], 1: [second]}
     assert make_chain(FIRST, notes).epoch == 2
-    assert make_chain(FIRST, {**notes, 0: [KnownNote(QUORUM)]}).epoch == 2  # it announced the same next key
+    assert make_chain(FIRST, {**notes, 0: [QUORUM]}).epoch == 2  # it announced the same next key
     other = make_successor(
         successor(FRESH, next_log_key_hash=log_key_hash(key(12).public)), log=FRESH, recovery=RECOVERY
     )
-    assert make_chain(FIRST, {**notes, 0: [KnownNote(other)]}).epoch == 1
+    assert make_chain(FIRST, {**notes, 0: [other]}).epoch == 1
 
 
 def test_none_stand_where_none_hold() -> None:

@@ -13,7 +13,7 @@ from node.writer.transaction import Transaction
 from protocol.dict_state import DictState
 from protocol.fold import Fold
 from protocol.identity.keys import SigningKey
-from protocol.identity.succession import KnownNote, make_chain
+from protocol.identity.succession import make_chain
 from protocol.identity.successor import EpochKeys, SealedLane, parse_successor
 from protocol.lanes.kind import CHARTER, Lane
 from protocol.log.checkpoint import open_checkpoint
@@ -106,7 +106,7 @@ async def test_the_state_of_the_writer_is_that_of_whoever_folds_lanes_and_note(h
             EpochKeys.of_genesis(
                 village.community, StateReader(connection).get("community", (village.community,)).genesis
             ),
-            {epoch: [KnownNote(raw) for raw in some] for epoch, some in notes_in(house).items()},
+            notes_in(house),
         )
         assert chain.epoch == 3
         for closing in chain.closings:
