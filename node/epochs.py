@@ -11,16 +11,10 @@ import sqlalchemy as sa
 
 from protocol.errors import IdentityError
 from protocol.identity.genesis import Genesis
-from protocol.identity.succession import EpochChain, hold_notes, make_chain
-from protocol.identity.successor import (
-    EpochKeys,
-    parse_successor,
-    trim_successor,
-    verify_successor,
-)
+from protocol.identity.succession import EpochChain, make_chain, note_to_keep
+from protocol.identity.successor import EpochKeys, parse_successor
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import CHARTER, Key
-from protocol.limits import SUCCESSORS_KEPT_MAX
 from protocol.log.merkle import leaf_hash
 from protocol.log.note import parse_note
 from protocol.log.origin import Origin
@@ -120,10 +114,12 @@ def drop_refused_branches(connection: sa.Connection, community: bytes, chain: Ep
     has_dropped = False
     store = LaneStore(connection)
     for lane in store.lanes(community):
-        sealed = chain.seal(lane.lane, lane.epoch)
-        if sealed is None or store.size(lane.lane_key) < sealed.size:
-            continue
-        if store.compact_range(lane.lane_key, sealed.size).root() != sealed.root:
+        key = lane.lane_key
+
+        def root_at(size: int, key: int = key) -> bytes:
+            return store.compact_range(key, size).root()
+
+        if chain.refuses(lane.lane, lane.epoch, store.size(key), root_at):
             drop_branch(connection, lane)
             has_dropped = True
     return has_dropped
@@ -165,17 +161,10 @@ def learn_successor(state: Reading, raw: bytes) -> Learned:
     chain = epoch_chain(state, community)
     if chain is None or epoch > chain.epoch:
         raise IdentityError("successor_mismatch", "nothing is known of the epoch before")
-    closing = chain.keys[epoch]
-    succession = verify_successor(raw, closing)
-    note = trim_successor(raw, closing)
     kept = successor_notes(state.connection, community).get(epoch, [])
-    known = {each.succession.successor.text: each for each in hold_notes(closing, kept)}
-    copy = known.get(successor.text)
-    of_this_kind = sum(each.succession.kind == succession.kind for each in known.values())
-    if copy is not None and copy.succession.kind in (succession.kind, "quorum"):
-        return Learned(community, epoch)  # further signatures would add nothing to its authority
-    if copy is None and of_this_kind >= SUCCESSORS_KEPT_MAX:
-        return Learned(community, epoch)  # those that are kept show already that it is contested
+    note = note_to_keep(raw, chain.keys[epoch], kept)
+    if note is None:
+        return Learned(community, epoch)
     keep_successor(state.connection, community, epoch, note)
     forget_places(state.connection)  # lanes of the next epoch, when they were listed, were not wanted
     return Learned(community, epoch, note)

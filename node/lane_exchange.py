@@ -50,12 +50,12 @@ from protocol.exchange.holding import (
     RememberHead,
     StoreEntries,
     StoreStep,
+    in_chain,
     open_head,
 )
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored
 from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
 from protocol.identity.succession import EpochChain
-from protocol.identity.successor import SealedLane
 from protocol.lanes.kind import CHARTER, Lane
 from protocol.limits import (
     ENTRIES_FRAME_BYTES_MAX,
@@ -65,7 +65,6 @@ from protocol.limits import (
     TILE_WIDTH,
 )
 from protocol.log.checkpoint import parse_checkpoint
-from protocol.log.merkle import EMPTY_ROOT
 from protocol.log.note import Note, format_note, parse_note
 from protocol.log.origin import Origin
 from protocol.log.tiles import pack_entries, tile_width, unpack_entries
@@ -283,14 +282,11 @@ def _held(read: StateReader, own: bytes, origin: Origin, chain: EpochChain) -> H
     log_public = chain.keys[origin.epoch].log_key
     store = LaneStore(read.connection)
     key = store.lane_key(origin.community, origin.lane, origin.epoch)
-    is_closed = chain.is_closed(origin.epoch)
-    nothing = SealedLane(0, EMPTY_ROOT)
     held = HeldLane(
         origin,
         log_public,
         is_own=origin.community == own,
         is_forked=origin in forked_lanes(read, origin.community),
-        sealed=(chain.seal(origin.lane, origin.epoch) or nothing) if is_closed else None,
     )
     if key is not None:
         head = HeadStore(read.connection).head(key)
@@ -303,8 +299,7 @@ def _held(read: StateReader, own: bytes, origin: Origin, chain: EpochChain) -> H
             adopted=open_head(head.note, origin, log_public) if head else None,
             remembered=open_head(note, origin, log_public) if note else None,
         )
-    # an own lane is not written any more in a closed epoch; what is missing of it only peers can give back
-    return replace(held, is_own=held.is_own and (not is_closed or held.is_complete))
+    return in_chain(held, chain)
 
 
 def _continues(run: Sequence[StoreStep], step: StoreStep) -> bool:

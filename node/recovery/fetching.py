@@ -15,11 +15,12 @@ from node.core import Node
 from node.epochs import epoch_chain
 from node.errors import NodeError
 from node.federation import Federation
+from node.recovery.shown import sealed_sizes, shown_sizes
 from node.writer.transaction import Transaction
-from protocol.errors import ProtocolError, SealingError, SessionError
+from protocol.errors import SealingError, SessionError
 from protocol.exchange.frames import SealedObject
-from protocol.exchange.heads import read_offer
 from protocol.identity.sealing import ReaderKey, open_sealed, unwrap_key
+from protocol.identity.succession import EpochChain
 from protocol.log.origin import Origin
 from storage.errors import StorageError
 from storage.evidence import evidence_about
@@ -116,8 +117,8 @@ class _Here:
 
 
 async def _wanted(node: Node, federation: Federation, peers: Sequence[bytes]) -> dict[Origin, int]:
-    """How far the peers together show our lanes."""
-    wanted: dict[Origin, int] = {}
+    """How far the peers together show our lanes, and the notes seal them."""
+    wanted = sealed_sizes(await _chain(node))
     for peer in peers:
         for origin, size in (await own_heads(node, federation, peer)).items():
             wanted[origin] = max(size, wanted.get(origin, 0))
@@ -125,27 +126,18 @@ async def _wanted(node: Node, federation: Federation, peers: Sequence[bytes]) ->
 
 
 async def own_heads(node: Node, federation: Federation, peer: bytes) -> dict[Origin, int]:
-    """How far a peer shows our lanes, under signatures that hold; of closed epochs as far as they count."""
+    """How far a peer shows our lanes, under signatures that hold (`shown_sizes`)."""
     try:
         stated = await federation.questions.heads(peer)
     except SessionError:
         return {}
+    return shown_sizes(stated, await _chain(node))
+
+
+async def _chain(node: Node) -> EpochChain:
     chain = await node.read(lambda read: epoch_chain(read, node.community))
     assert chain is not None, "the genesis is the first entry of the charter"
-    sizes: dict[Origin, int] = {}
-    for head in stated:
-        try:
-            offer = read_offer(head)
-            if offer.origin.community != node.community or offer.origin.epoch > chain.epoch:
-                continue
-            size = offer.open(chain.keys[offer.origin.epoch].log_key).size
-        except ProtocolError:
-            continue
-        if chain.is_closed(offer.origin.epoch):
-            sealed = chain.seal(offer.origin.lane, offer.origin.epoch)
-            size = min(size, sealed.size if sealed else 0)
-        sizes[offer.origin] = size
-    return sizes
+    return chain
 
 
 def _held(read: StateReader, community: bytes, wanted: dict[Origin, int]) -> _Here:

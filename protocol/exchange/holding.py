@@ -7,12 +7,13 @@ take the rest. Entries come before the head that covers them, so that whatever a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from protocol.identity.succession import EpochChain
 from protocol.identity.successor import SealedLane
 from protocol.limits import INTEGER_MAX, QUOTA_ENTRY_BYTES, TILE_HEIGHT, TILE_WIDTH
 from protocol.log.checkpoint import Checkpoint, open_checkpoint
-from protocol.log.merkle import CompactRange
+from protocol.log.merkle import EMPTY_ROOT, CompactRange
 from protocol.log.origin import Origin
 
 
@@ -126,6 +127,18 @@ class KeepCosignatures:
 
 
 StoreStep = KeepCosignatures | RememberHead | StoreEntries | AdoptHead
+
+
+def in_chain(held: HeldLane, chain: EpochChain) -> HeldLane:
+    """Return a lane with what the successor notes say about its epoch.
+
+    An own lane is not written any more in a closed epoch; what is missing of it only peers can give back.
+    """
+    epoch = held.origin.epoch
+    if not chain.is_closed(epoch):
+        return held
+    closed = replace(held, sealed=chain.seal(held.origin.lane, epoch) or SealedLane(0, EMPTY_ROOT))
+    return replace(closed, is_own=held.is_own and closed.is_complete)
 
 
 def kept_bytes(entries: int, packed_bytes: int) -> int:

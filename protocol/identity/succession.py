@@ -6,7 +6,7 @@ The same notes give the same keys to node and auditor, in whatever order they ca
     chain.keys[epoch].log_key
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -19,7 +19,8 @@ from protocol.identity.successor import (
     trim_successor,
     verify_successor,
 )
-from protocol.limits import EPOCHS_AUDITED_MAX
+from protocol.limits import EPOCHS_AUDITED_MAX, SUCCESSORS_KEPT_MAX
+from protocol.log.note import parse_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,14 @@ class EpochChain:
         """Whether a note has closed this epoch."""
         return epoch < len(self.closings)
 
+    def refuses(self, lane: str, epoch: int, size: int, root_at: Callable[[int], bytes]) -> bool:
+        """Whether a copy of `size` entries is another branch of a closed epoch than its note has sealed.
+
+        `root_at` gives the copy's root at a size.
+        """
+        sealed = self.seal(lane, epoch)
+        return sealed is not None and size >= sealed.size and root_at(sealed.size) != sealed.root
+
 
 def make_chain(
     first: EpochKeys,
@@ -115,6 +124,23 @@ def hold_notes(closing_keys: EpochKeys, notes: Iterable[bytes]) -> list[Closing]
         text = succession.successor.text
         found[text] = _merged(found[text], closing, closing_keys) if text in found else closing
     return list(found.values())
+
+
+def note_to_keep(raw: bytes, closing_keys: EpochKeys, kept: Sequence[bytes]) -> bytes | None:
+    """Return the note, trimmed, where it says more about the epoch of `closing_keys` than those that are kept do.
+
+    Raises `ProtocolError` where it does not hold.
+    """
+    text = parse_note(raw).text
+    succession = verify_successor(raw, closing_keys)
+    known = {each.succession.successor.text: each for each in hold_notes(closing_keys, kept)}
+    copy = known.get(text)
+    if copy is not None and copy.succession.kind in (succession.kind, "quorum"):
+        return None  # further signatures would add nothing to its authority
+    of_this_kind = sum(each.succession.kind == succession.kind for each in known.values())
+    if copy is None and of_this_kind >= SUCCESSORS_KEPT_MAX:
+        return None  # those that are kept show already that it is contested
+    return trim_successor(raw, closing_keys)
 
 
 def standing_notes(held: Sequence[Closing]) -> list[Closing]:

@@ -292,7 +292,7 @@ class Crowd:
             self._send(member, effect.peer, self._answer(member, effect.peer, effect.request))
         elif isinstance(effect, LoadLanes):
             held = tuple(
-                member.image.held(
+                member.image.held_under(
                     origin, self.keys[origin].public, is_own=origin.community == member.community
                 )
                 for origin in effect.origins

@@ -10,6 +10,7 @@ from random import Random
 from msgspec.structs import replace
 
 from protocol.exchange.frames import Entries, Frame, Heads, News, Refused, StatedHead, Tiles
+from protocol.exchange.resuming import WAITING
 from simulation.node import Lie, Node
 from simulation.store import GuardImage, StoreImage
 from simulation.world import World
@@ -40,6 +41,22 @@ def power_back(world: World, node: Node) -> None:
     node.cut_power()
     world.oracle.touched(node)
     node.start()
+
+
+def restart_who_waits(world: World, *, every_ms: int) -> None:
+    """Let somebody look now and again, and restart a node that still waits for its neighbours.
+
+    What each side holds of the other's lanes is stated once a session; a simulated session may lose just that.
+    """
+
+    def look() -> None:
+        for node in world.honest:
+            if node.is_up and node.writer.refusal == WAITING:
+                world.counts["restarts of nodes that wait"] += 1
+                power_back(world, node)
+        world.agenda.after(every_ms, look)
+
+    world.agenda.after(every_ms, look)
 
 
 def cut_off(world: World, group: Collection[Node], *, is_one_way: bool, for_ms: int) -> None:
@@ -85,6 +102,7 @@ def make_twin(world: World, node: Node, backup: StoreImage, neighbours: Sequence
         one.is_honest, one.deaf_to = False, node.community.id
     world.oracle.dishonest.add(node.community.id)
     twin.follows, twin.visibility, twin.targets = node.follows, node.visibility, list(neighbours)
+    twin.log_keys = dict(node.log_keys)
     twin.disk.restore(backup)
     twin.disk.image.instance = twin.random.randbytes(len(backup.instance))
     twin.start()

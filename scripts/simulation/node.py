@@ -9,25 +9,42 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from msgspec.structs import replace
-
-from protocol.exchange.frames import SUMMARY_KEY_BYTES, Frame, Heads, News, Request, YourHeads
+from node.writer.own_lanes import Signer
+from protocol.exchange.frames import SUMMARY_KEY_BYTES, Answer, Frame, Request
 from protocol.exchange.holding import StoreStep
 from protocol.exchange.listing import SumUpHeads, sum_up
 from protocol.exchange.places import KeepPlace
-from protocol.exchange.replication_events import LaneAdvanced, LanesLoaded, PlacesLoaded, Reply, Woken
+from protocol.exchange.replication_events import (
+    LaneAdvanced,
+    LanesLoaded,
+    PlacesLoaded,
+    Reply,
+    RequestAsked,
+    Woken,
+)
 from protocol.exchange.resuming import Started
-from protocol.exchange.statements import StatementsLoaded
+from protocol.identity.successor import EpochKeys
 from protocol.lanes.kind import CHARTER, Lane, Position
 from protocol.log.origin import Origin
 from simulation.agenda import START_MS, Agenda
 from simulation.communities import Community
 from simulation.disk import Disk
+from simulation.epochs import known_chain, take_in
 from simulation.folding import Views
 from simulation.links import Link, Links
 from simulation.machines import PERFORMERS, is_idle, make_exchange
 from simulation.network import Connection, Network
-from simulation.serving import answer, heads_of, notes_for, own_advance, own_heads, readers_among_peers
+from simulation.serving import (
+    answer,
+    heads_of,
+    hold_lanes,
+    notes_for,
+    own_advance,
+    own_heads,
+    readers_among_peers,
+    statements_after,
+    without,
+)
 from simulation.store import GuardImage, StoreImage, note_acknowledged, renumber
 from simulation.writer import Job, Writer
 
@@ -77,7 +94,9 @@ class Node:
         self.skew_ms = 0
         self.deaf_to: bytes | None = None
         self.lie: Lie | None = None
-        self.follows: dict[bytes, bytes] = {community.id: community.log.public}
+        self.is_recovering = False
+        self.log_keys = {community.log.public: community.log}
+        self.follows: dict[bytes, EpochKeys] = {community.id: community.first}
         self.targets: list[Node] = []
         self.disk = Disk(StoreImage(random.randbytes(INSTANCE_BYTES)))
         self.guard = Disk(GuardImage())
@@ -108,19 +127,23 @@ class Node:
         self.agenda.note_material()
         self._alarm = 0
         self._shown: dict[Origin, int] = {}
+        self._asked: dict[int, Callable[[Answer | None], None]] = {}
+        self._questions = 0
         if not self._has_views:
             self.views = Views(self._entry)
+        for followed in list(self.disk.image.successors):
+            take_in(self, followed)
+        self._fold(sorted(self.disk.image.lanes, key=_by_lane))
         self.exchange = make_exchange(self)
         self.exchange.handle(PlacesLoaded(self.disk.image.places), self.machine_ms)
         self.writer = Writer(self, self.random.randbytes(INSTANCE_BYTES))
         self.links = Links(self)
-        self._fold(sorted(self.disk.image.lanes, key=_by_lane))
         self.touched.update(self.disk.image.lanes)
         self.run(self._begin)
 
     def _begin(self) -> None:
         charter = self.community.origin(CHARTER)
-        if not self.disk.image.lane(charter).entries:
+        if not self.disk.image.lane(charter).entries and not self.is_recovering:
             record = self.community.genesis_record
             self.writer.put(Job(lambda writer: writer.found(record), lambda _: None))
         self.writer.wake()
@@ -193,6 +216,19 @@ class Node:
         self.agenda.note("restore", self.place)
         self.count("restores")
 
+    def lose_disks(self) -> None:
+        """Put a new machine in its place, that knows the community by its words alone; without power only."""
+        assert not self.is_up, "a disk is changed while the node is off"
+        self.disk = Disk(StoreImage(self.random.randbytes(INSTANCE_BYTES)))
+        self.guard = Disk(GuardImage())
+        self.log_keys, self.is_recovering, self._has_views = {}, True, False
+        self.agenda.note("disks lost", self.place)
+        self.count("disks lost")
+
+    def find_signer(self, keys: EpochKeys) -> Signer:
+        """Return what signs an epoch, without a key where that does not lie on this machine."""
+        return Signer(self.community.id, keys.epoch, self.log_keys.get(keys.log_key))
+
     # The network.
 
     def accept(self, connection: Connection) -> Link:
@@ -217,14 +253,7 @@ class Node:
 
     def hear(self, frame: Frame) -> Frame | None:
         """Return what the machines are told of a frame: a cheat does not listen to what is known of itself."""
-        if self.deaf_to is None:
-            return frame
-        if isinstance(frame, Heads):
-            others = tuple(head for head in frame.heads if head.community != self.deaf_to)
-            return replace(frame, heads=others)
-        if isinstance(frame, News) and frame.head.community == self.deaf_to:
-            return None
-        return None if isinstance(frame, YourHeads) else frame
+        return frame if self.deaf_to is None else without(frame, self.deaf_to)
 
     def send(self, peer: bytes, frame: Frame) -> None:
         """Send a frame, or what a liar says in its place."""
@@ -273,7 +302,7 @@ class Node:
 
     def load_statements(self, after: int | None) -> None:
         """Look up statements, numbered in the order in which they were kept, and tell the machines."""
-        self.later(self.random.randint(*_READ_MS), lambda: self._tell_statements(after))
+        self.later(self.random.randint(*_READ_MS), lambda: self.tell(statements_after(self, after)))
 
     def set_alarm(self, at_ms: int) -> None:
         """Come back at a time; it replaces the one before."""
@@ -281,15 +310,15 @@ class Node:
         alarm = self._alarm
         self.later(at_ms - self.machine_ms, lambda: self._wake(alarm))
 
-    def replied(self, reply: Reply) -> None:
-        """Hear the end of a request of the node's own; in these worlds nobody asks any."""
-        raise AssertionError(reply)
+    def ask(self, peer: bytes, request: Request, told: Callable[[Answer | None], None]) -> None:
+        """Ask a peer something of the node's own; `told` hears the answer, None where there is none."""
+        self._questions += 1
+        self._asked[self._questions] = told
+        self.tell(RequestAsked(peer, self._questions, request))
 
-    def _tell_statements(self, after: int | None) -> None:
-        held = self.disk.image.statements
-        digests = tuple(held) if after is None else ()
-        texts = () if after is None else tuple(held.values())[after:]
-        self.tell(StatementsLoaded(len(held), digests, texts))
+    def replied(self, reply: Reply) -> None:
+        """Hear the end of a request of the node's own."""
+        self._asked.pop(reply.token)(reply.answer)
 
     def _wake(self, alarm: int) -> None:
         if alarm == self._alarm:
@@ -299,14 +328,8 @@ class Node:
         self.send(peer, answer(self, peer, request))
 
     def _tell_lanes(self, origins: Sequence[Origin]) -> None:
-        wanted = [origin for origin in origins if origin.community in self.follows and origin.epoch == 0]
-        held = tuple(
-            self.disk.image.held(
-                origin, self.follows[origin.community], is_own=origin.community == self.community.id
-            )
-            for origin in wanted
-        )
-        self.tell(LanesLoaded(held, tuple(origin for origin in origins if origin not in wanted)))
+        held, unwanted = hold_lanes(self, origins)
+        self.tell(LanesLoaded(held, unwanted))
 
     def _tell_taken(self, event: Any) -> None:
         if isinstance(event, LaneAdvanced):
@@ -324,12 +347,20 @@ class Node:
         self._fold(sorted(stored, key=_by_lane))
 
     def note_signed(self, origins: Sequence[Origin]) -> None:
-        """Push own heads. After a word in the charter those of all lanes: it may have let somebody in."""
+        """Push own heads, also the last ones of an epoch that was just closed.
+
+        After a word in the charter those of all lanes: it may have let somebody in.
+        """
         self.touched.update(origins)
         self._renumber()
-        lanes = [origin for origin in self.disk.image.lanes if origin.community == self.community.id]
-        is_charter = any(origin.lane == CHARTER for origin in origins)
-        pushed = lanes if is_charter else list(origins)
+        names = {origin.lane for origin in origins}
+        newest = self.writer.epoch
+        pushed = [
+            origin
+            for origin in self.disk.image.lanes
+            if origin.community == self.community.id and origin.epoch >= newest - 1
+            if CHARTER in names or origin.lane in names
+        ]
         self.later(self.random.randint(*_READ_MS), lambda: self._push(pushed))
 
     def _push(self, origins: Sequence[Origin]) -> None:
@@ -340,12 +371,23 @@ class Node:
                 self.oracle.shown(self, origin, advance.head.size)
                 self.tell(advance)
 
+    def fold_on(self, community: bytes) -> None:
+        """Try again what waits for the charter or an earlier epoch of a community."""
+        self._fold(Origin(*lane, epoch) for lane, epoch in self.views.retry(community))
+
+    def fold_anew(self) -> None:
+        """Forget the state and make it again from all that is stored."""
+        self.views = Views(self._entry)
+        for community in self.disk.image.successors:
+            self.views.seal(known_chain(self, community))
+        self._fold(sorted(self.disk.image.lanes, key=_by_lane))
+
     def _fold(self, origins: Iterable[Origin]) -> None:
-        waiting = list(origins)
+        waiting = [origin for origin in origins if origin in self.disk.image.lanes]
         for origin in waiting:
             lane, stored = Lane(origin.community, origin.lane), self.disk.image.lanes[origin]
             again = self.views.catch_up(lane, origin.epoch, stored.entries, stored.leaves)
-            waiting += [Origin(place.community, place.name, origin.epoch) for place in again]
+            waiting += [Origin(*place, epoch) for place, epoch in again]
         self._renumber()
 
     def _renumber(self) -> None:

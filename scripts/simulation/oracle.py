@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from protocol.amounts.entries import DUE
 from protocol.exchange.holding import Blame, SignedHead
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored
+from protocol.identity.successor import parse_successor
 from protocol.lanes.kind import Key, Reference
 from protocol.lanes.ledger.postings import Posting
 from protocol.limits import SILENCE_MS
 from protocol.log.merkle import CompactRange
+from protocol.log.note import parse_note
 from protocol.log.origin import Origin
 from simulation.agenda import Agenda
 from simulation.store import StoredLane
@@ -34,8 +36,9 @@ HARMLESS_CODES = frozenset({"request_unanswered", "request_refused"})
 
 @dataclass
 class History:
-    """One line of entries that an owner has signed."""
+    """One line of entries that an owner has signed; two notes that contradict each other open one epoch twice."""
 
+    log_public: bytes
     leaves: list[bytes] = field(default_factory=list)
     roots: dict[int, bytes] = field(default_factory=dict)
     signed_ms: dict[int, int] = field(default_factory=dict)
@@ -66,6 +69,7 @@ class Oracle:
         self.histories: dict[Origin, list[History]] = {}
         self.dishonest: set[bytes] = set()
         self.liars: set[bytes] = set()
+        self.robbed: set[bytes] = set()  # a thief speaks in their name
         self.acknowledged: dict[Origin, dict[int, bytes]] = defaultdict(dict)
         self.recovering: set[int] = set()
         self.proven_ms: dict[Origin, dict[int, int]] = {}
@@ -89,20 +93,44 @@ class Oracle:
 
     # What nodes do.
 
-    def signed(self, node: "Node", origin: Origin, head: SignedHead) -> None:
+    def signed(self, node: "Node", origin: Origin, head: SignedHead, log_public: bytes) -> None:
         """A signature has been made: it continues the one history of its lane."""
         leaves = node.disk.image.lane(origin).leaves[: head.size]
         lines = self.histories.setdefault(origin, [])
         self._counts["heads signed"] += 1
-        for line in lines:
+        of_this_key = [line for line in lines if line.log_public == log_public]
+        for line in of_this_key:
             common = min(len(line.leaves), head.size)
             if line.leaves[:common] == leaves[:common]:
                 self._extend(line, leaves, head)
                 return
-        if lines and origin.community not in self.dishonest:
+        if of_this_key and origin.community not in self.dishonest:
             self.fail(f"{node.name} signs a second history of {origin.text} at size {head.size}")
-        lines.append(History())
+        lines.append(History(log_public))
         self._extend(lines[-1], leaves, head)
+
+    def sealed(self, node: "Node", note: bytes) -> None:
+        """A community has closed its epoch: what stands beyond the seal is void, and counted."""
+        successor = parse_successor(parse_note(note).text)
+        self._counts["epochs closed"] += 1
+        for origin, kept in self.acknowledged.items():
+            if (origin.community, origin.epoch) == (node.community.id, successor.epoch):
+                seal = successor.lanes.get(origin.lane)
+                for index in [index for index in kept if index >= (seal.size if seal else 0)]:
+                    del kept[index]
+                    self._counts["acknowledged records sealed away"] += 1
+
+    def succeeded(self, node: "Node", note: bytes) -> None:
+        """A node has kept a successor note."""
+        self._agenda.note(node.place, note)
+        self._counts["successor notes kept"] += 1
+
+    def dropped(self, node: "Node", origin: Origin) -> None:
+        """A copy is dropped because a note has sealed another branch: nobody asks for it any more."""
+        for promises in (self._promised, self._head_shown):
+            promises.pop((node.place, origin), None)
+        self._checked.pop((node.place, origin), None)
+        self._counts["copies dropped"] += 1
 
     def acknowledge(self, reference: Reference) -> None:
         """Somebody was told that a record is kept."""
@@ -127,7 +155,7 @@ class Oracle:
     def blamed(self, node: "Node", blame: Blame) -> None:
         """A peer is blamed: an honest one for nothing that only a liar does."""
         self._counts[f"blame: {blame.code}"] += 1
-        if blame.code not in HARMLESS_CODES and blame.peer not in self.liars | self.dishonest:
+        if blame.code not in HARMLESS_CODES and blame.peer not in self.liars | self.dishonest | self.robbed:
             self.fail(f"{node.name} blames an honest peer for {blame.code} {blame.detail}")
 
     def given_up(self, node: "Node", silent_ms: int) -> None:
@@ -152,7 +180,9 @@ class Oracle:
 
     def check_proofs(self, nodes: Sequence["Node"], seconds_max: float | None) -> None:
         """Every fork whose two branches reached honest nodes is proven at all of them, in time."""
-        for origin, lines in self.histories.items():
+        for origin, found in self.histories.items():
+            keys = [line.log_public for line in found]
+            lines = [line for line in found if keys.count(line.log_public) > 1]
             seen = self._branch_ms.get(origin, {})
             if len(lines) < 2 or (len(seen) < 2 and origin not in self.proven_ms):
                 continue
@@ -186,13 +216,14 @@ class Oracle:
                 del promises[key]
         for key in [key for key in self._checked if key[0] == node.place]:
             del self._checked[key]
-        for origin in [origin for origin in self.histories if origin.community == node.community.id]:
-            line = self.histories[origin][0]
-            size = max(_known_size(one.disk.image.lane(origin)) for one in (node, *others))
-            if size < len(line.leaves):
-                line.cut_to(size)
-                self._counts["heads lost with a disk before anybody had them"] += 1
-            for index in [index for index in self.acknowledged[origin] if index >= size]:
+        said = {*self.histories, *self.acknowledged}
+        for origin in sorted(origin for origin in said if origin.community == node.community.id):
+            known = max(_known_size(one.disk.image.lane(origin)) for one in (node, *others))
+            for line in self.histories.get(origin, ()):
+                if known < len(line.leaves):
+                    line.cut_to(known)
+                    self._counts["heads lost with a disk before anybody had them"] += 1
+            for index in [index for index in self.acknowledged[origin] if index >= known]:
                 del self.acknowledged[origin][index]
 
     # What must hold.
@@ -251,7 +282,7 @@ class Oracle:
 
     def _note_branch(self, node: "Node", origin: Origin, line: History, size: int) -> None:
         """When the first honest node shows a branch of a fork, beyond what both have in common."""
-        lines = self.histories[origin]
+        lines = [known for known in self.histories[origin] if known.log_public == line.log_public]
         if len(lines) < 2 or not node.is_honest:
             return
         common = next(
@@ -285,7 +316,7 @@ class Oracle:
             is_covered = is_own or len(lane.leaves) <= len(line.leaves)
             if is_covered and lane.leaves[known:end] == line.leaves[known:end]:
                 return line
-        return None if lines else History()
+        return None if lines else History(b"")
 
     def _check_kept(self, node: "Node", origin: Origin) -> None:
         """Nothing acknowledged, told or shown is lost."""

@@ -221,7 +221,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "entries that do not continue what is held are stored all the same",
-        "simulation.writer:Writer.take_step",
+        "simulation.store:take",
         "if step.start != size:",
         "if step.start > size:",
         ("line", "crashes", "lossy"),
@@ -272,7 +272,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "a lane that waits for its charter is not tried again",
         "simulation.folding:Views.catch_up",
-        "return sorted(self._stalled.pop(lane.community, ()))",
+        "return self.retry(lane.community)",
         "return []",
         ("calm", "lossy", "partition", "crashes"),
     ),
@@ -315,9 +315,9 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "a node asks for lanes of those alone whom it dials",
-        "simulation.node:Node._tell_lanes",
-        "if origin.community in self.follows",
-        "if origin.community in {node.community.id for node in self.targets}",
+        "simulation.serving:hold_lanes",
+        "if chain is None or origin.epoch > chain.epoch:",
+        "if chain is None or origin.community not in {target.community.id for target in node.targets}:",
         CALM,
     ),
 )

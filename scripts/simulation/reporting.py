@@ -29,6 +29,7 @@ class Amount:
 AMOUNTS = (
     Amount("equivocations", "equivocations proven", 10_000),
     Amount("restores", "restores", 1_000),
+    Amount("rotations", "epochs closed", 1_000),
     Amount("quiet", NODE_HOURS, 100_000),
     Amount("calm", NODE_HOURS, 200),
     Amount("lossy", NODE_HOURS, 200),

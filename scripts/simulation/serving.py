@@ -3,16 +3,22 @@
 The rule of who may read what is the node's own (`node/lane_exchange.py`), over the folded state.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec.structs import replace
 
 from node.lane_exchange import may_serve, may_show_head, readers_of
 from protocol.exchange.frames import (
     Answer,
     Entries,
     EntriesGet,
+    Frame,
+    Heads,
     HeadsBesides,
     HeadsCompare,
     HeadsSince,
+    News,
     Refused,
     Request,
     Statement,
@@ -20,14 +26,17 @@ from protocol.exchange.frames import (
     StatementsSince,
     Tiles,
     TilesGet,
+    YourHeads,
 )
 from protocol.exchange.heads import HeadChange, make_heads_besides, make_heads_page, make_summary
+from protocol.exchange.holding import HeldLane
 from protocol.exchange.replication_events import LaneAdvanced
 from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
-from protocol.exchange.statements import make_digests_page
+from protocol.exchange.statements import StatementsLoaded, make_digests_page
 from protocol.limits import ENTRIES_FRAME_BYTES_MAX, HEADS_PAGE_MAX, NEWS_BYTES_MAX, TILE_WIDTH
 from protocol.log.origin import Origin
 from protocol.log.tiles import pack_entries, tile_width
+from simulation.epochs import chain_of, known_chain
 from simulation.store import StoredLane
 
 if TYPE_CHECKING:
@@ -53,20 +62,36 @@ def answer(node: "Node", reader: bytes, request: Request) -> Answer:
     return Refused(request.number, "request_refused", type(request).__name__)
 
 
+def hold_lanes(node: "Node", origins: Sequence[Origin]) -> tuple[tuple[HeldLane, ...], tuple[Origin, ...]]:
+    """Return what is held of the lanes that are to be followed, and which of `origins` are not.
+
+    Who recovers fetches its own lanes like another's.
+    """
+    held, unwanted = [], []
+    for origin in origins:
+        chain = chain_of(node, origin.community)
+        if chain is None or origin.epoch > chain.epoch:
+            unwanted.append(origin)
+        else:
+            is_own = origin.community == node.community.id and not node.is_recovering
+            held.append(node.disk.image.held(origin, chain, is_own=is_own))
+    return tuple(held), tuple(unwanted)
+
+
 def own_heads(node: "Node") -> OwnHeadsLoaded:
     """Return the own heads, the key that signs them, and who has ever acknowledged one."""
-    image, own = node.disk.image, node.community
+    image, own, epoch = node.disk.image, node.community.id, node.writer.epoch
     return OwnHeadsLoaded(
-        community=own.id,
-        epoch=0,
-        log_public=own.log.public,
+        community=own,
+        epoch=epoch,
+        log_public=known_chain(node, own).keys[epoch].log_key,
         heads={
             origin: lane.head
             for origin, lane in image.lanes.items()
-            if origin.community == own.id and lane.head
+            if (origin.community, origin.epoch) == (own, epoch) and lane.head
         },
         acknowledged=frozenset(image.acknowledged),
-        is_forked=any(origin.community == own.id for origin in image.forked),
+        is_forked=any((origin.community, origin.epoch) == (own, epoch) for origin in image.forked),
     )
 
 
@@ -89,6 +114,23 @@ def own_advance(node: "Node", origin: Origin, shown_size: int) -> LaneAdvanced |
         count, packed = 0, b""
     readers = readers_among_peers(node, origin)
     return LaneAdvanced(origin, lane.head, True, shown_size, count, packed, readers)
+
+
+def statements_after(node: "Node", after: int | None) -> StatementsLoaded:
+    """Return all digests, or the texts that were kept after a number: they are numbered as they were kept."""
+    held = node.disk.image.statements
+    if after is None:
+        return StatementsLoaded(len(held), tuple(held))
+    return StatementsLoaded(len(held), (), tuple(held.values())[after:])
+
+
+def without(frame: Frame, community: bytes) -> Frame | None:
+    """Return what is left of a frame for who does not want to hear of one community; None where nothing is."""
+    if isinstance(frame, Heads):
+        return replace(frame, heads=tuple(head for head in frame.heads if head.community != community))
+    if isinstance(frame, News) and frame.head.community == community:
+        return None
+    return None if isinstance(frame, YourHeads) else frame
 
 
 def readers_among_peers(node: "Node", origin: Origin) -> frozenset[bytes] | None:

@@ -9,12 +9,25 @@ its entries, marks move by compare-and-swap and never to a second history.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Self
 
-from protocol.exchange.holding import HeldLane, SignedHead
+from protocol.exchange.holding import (
+    HeldLane,
+    RememberHead,
+    SignedHead,
+    StoreEntries,
+    StoreStep,
+    in_chain,
+    open_head,
+)
 from protocol.exchange.listing import Place as ListPlace
+from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
+from protocol.identity.succession import EpochChain, make_chain
+from protocol.identity.successor import EpochKeys
 from protocol.log.merkle import CompactRange, subtree_root
 from protocol.log.origin import Origin
+from protocol.log.tiles import unpack_entries
 from simulation.disk import Write
 from storage.errors import StorageError
 from storage.guard import Mark, Move
@@ -57,6 +70,7 @@ class StoreImage:
         self.marks: dict[Place, Mark] = {}
         self.places: dict[bytes, ListPlace] = {}
         self.statements: dict[bytes, bytes] = {}
+        self.successors: dict[bytes, dict[int, tuple[bytes, ...]]] = {}
         self.forked: set[Origin] = set()
         self.acknowledged: set[bytes] = set()
         self.changes = 0
@@ -68,22 +82,32 @@ class StoreImage:
         other.marks, other.places, other.changes = dict(self.marks), dict(self.places), self.changes
         other.statements, other.forked = dict(self.statements), set(self.forked)
         other.acknowledged = set(self.acknowledged)
+        other.successors = {community: dict(notes) for community, notes in self.successors.items()}
         return other
 
     def lane(self, origin: Origin) -> StoredLane:
         """Return a lane, an empty one where nothing is held."""
         return self.lanes.get(origin) or StoredLane()
 
-    def held(self, origin: Origin, log_public: bytes, *, is_own: bool) -> HeldLane:
-        """Return a lane as the machines are told of it."""
+    def chain(self, first: EpochKeys) -> EpochChain:
+        """Return the epochs of a community as far as its notes are here; `first` are its keys of epoch 0."""
+        notes = self.successors.get(first.community, {})
+        return _chain(first, tuple(sorted(notes.items())))
+
+    def held(self, origin: Origin, chain: EpochChain, *, is_own: bool) -> HeldLane:
+        """Return a lane as the machines are told of it; raises `LogError` for a head that another key signed."""
+        return in_chain(self.held_under(origin, chain.keys[origin.epoch].log_key, is_own=is_own), chain)
+
+    def held_under(self, origin: Origin, log_public: bytes, *, is_own: bool) -> HeldLane:
+        """Return a lane of an open epoch."""
         lane = self.lane(origin)
         return HeldLane(
             origin,
             log_public,
             size=lane.tree.size,
             hashes=lane.tree.hashes,
-            adopted=lane.head,
-            remembered=lane.remembered,
+            adopted=open_head(lane.head.note, origin, log_public) if lane.head else None,
+            remembered=open_head(lane.remembered.note, origin, log_public) if lane.remembered else None,
             is_own=is_own,
             is_forked=origin in self.forked,
         )
@@ -101,6 +125,22 @@ class GuardImage:
         other = type(self)()
         other.marks = dict(self.marks)
         return other
+
+
+def take(
+    lane: StoredLane, step: StoreStep, size: int
+) -> tuple[Write | None, LaneStored | LaneAdvanced | StepsFailed]:
+    """Return the write of one step of another community's lane of `size` entries, and what came of it."""
+    if isinstance(step, RememberHead):
+        return remember(step.origin, step.head), LaneStored(step.origin, size)
+    if isinstance(step, StoreEntries):
+        if step.start != size:
+            return None, StepsFailed(step.origin)
+        entries = unpack_entries(step.packed, step.count)
+        return append(step.origin, entries, step.leaf_hashes), LaneStored(step.origin, step.end)
+    if step.head.size > size or (lane.head and lane.head.size > step.head.size):
+        return None, StepsFailed(step.origin)
+    return set_head(step.origin, step.head), LaneAdvanced(step.origin, step.head, is_own=False)
 
 
 def append(origin: Origin, entries: Sequence[bytes], leaves: Sequence[bytes]) -> Write:
@@ -175,6 +215,27 @@ def keep_fork(digest: bytes, text: bytes, origin: Origin) -> Write:
     return write
 
 
+def keep_successor(digest: bytes, text: bytes, community: bytes, epoch: int) -> Write:
+    """Return the write that keeps a successor note; places are forgotten, for the next epoch was not wanted."""
+
+    def write(image: StoreImage) -> None:
+        image.statements.setdefault(digest, text)
+        notes = image.successors.setdefault(community, {})
+        notes[epoch] = (*notes.get(epoch, ()), text)
+        image.places.clear()
+
+    return write
+
+
+def drop_lane(origin: Origin) -> Write:
+    """Return the write that drops a copy which a successor note has refused."""
+
+    def write(image: StoreImage) -> None:
+        del image.lanes[origin]
+
+    return write
+
+
 def set_marks(marks: Iterable[Mark]) -> Write:
     """Return the write that says what is going to be signed."""
 
@@ -193,3 +254,8 @@ def check_moves(present: dict[Place, Mark], moves: Iterable[Move]) -> None:
             continue
         if (following.size, following.root) != (previous.size, previous.root):
             raise StorageError("guard_conflict", f"lane {following.lane}: {previous.size} was signed already")
+
+
+@lru_cache(maxsize=4_096)
+def _chain(first: EpochKeys, notes: tuple[tuple[int, tuple[bytes, ...]], ...]) -> EpochChain:
+    return make_chain(first, dict(notes))

@@ -12,13 +12,10 @@ from pathlib import Path
 from random import Random
 
 from protocol.errors import ProtocolError
-from protocol.fold import Fold
-from protocol.lanes.kind import LANE_NAMES, Lane, Position
 from protocol.limits import POLL_MS
-from protocol.log.origin import Origin
 from simulation.agenda import Agenda
+from simulation.agreement import contested_communities, disagreement, fold_anew
 from simulation.communities import Community
-from simulation.folding import DigestState
 from simulation.latencies import Latency, latencies
 from simulation.network import Conditions, Network
 from simulation.node import Node
@@ -134,7 +131,7 @@ class World:
         for place in range(self.nodes_count):
             self.add_node(Community(f"community {place}"))
         for node in self.nodes:
-            node.follows = {other.community.id: other.community.log.public for other in self.nodes}
+            node.follows = {other.community.id: other.community.first for other in self.nodes}
             node.targets = self._choose_targets(node)
             node.visibility = "peers" if self.nodes_count <= PEERS_MODE_NODES_MAX else "public"
             node.started.append(self._settle_in)
@@ -298,7 +295,7 @@ class World:
         end_ms = self.agenda.now_ms + self.scenario.heal_seconds_max * 1000
         while self.agenda.now_ms < end_ms and not self.oracle.violations:
             self._live_until(self.agenda.now_ms + _ROUND_MS)
-            if not self.is_agreed():
+            if disagreement(self.honest, self.oracle):
                 continue
             busy = [node for node in self.honest if not node.writer.refusal and self._finishes(node)]
             if not busy:
@@ -310,22 +307,6 @@ class World:
         node.run(lambda: left.append(finish(node)))
         return any(left)
 
-    def is_agreed(self) -> bool:
-        """Whether every honest node shows every honest community's newest signed head, and has folded to it."""
-        for origin, lines in self.oracle.histories.items():
-            if origin.community in self.oracle.dishonest | self.oracle.liars:
-                continue
-            size = len(lines[0].leaves)
-            for node in self.honest:
-                if origin.community not in node.follows:
-                    continue
-                head = node.disk.image.lane(origin).head
-                if head is None or head.size != size:
-                    return False
-                if node.views.fold.folded_size(Lane(origin.community, origin.lane)) != (origin.epoch, size):
-                    return False
-        return all(node.disk.is_synced and not node.writer.refusal for node in self.honest)
-
     # The verdict.
 
     def _judge(self, healed: float | None) -> None:
@@ -333,13 +314,14 @@ class World:
         oracle.recovering.clear()
         oracle.check_again(self.honest)
         if healed is None:
-            oracle.fail(f"not healed within {self.scenario.heal_seconds_max} s: {self._disagreement()}")
+            why = disagreement(self.honest, oracle) or "people have not finished"
+            oracle.fail(f"not healed within {self.scenario.heal_seconds_max} s: {why}")
             return
         cuts = {node.views.cut for node in self.honest}
         digests = {node.views.state.digest for node in self.honest}
-        if self.scenario.needs and len(cuts) == 1 and digests != {self._fold_anew(self.honest[0])}:
+        if self.scenario.needs and len(cuts) == 1 and digests != {fold_anew(self.honest[0])}:
             oracle.fail("folded anew, the lanes give another state")
-        honest = {node.community.id for node in self.honest}
+        honest = {node.community.id for node in self.honest} - contested_communities(self.honest)
         oracle.check_proofs(self.honest, self.scenario.proof_seconds_max)
         for node in self.honest:
             check_balances(node, oracle, honest)
@@ -351,42 +333,6 @@ class World:
             is_full = self.nodes_count >= self.scenario.nodes and self.hours >= self.scenario.hours
             if self.counts[what] < (least if is_full else min(least, 1)):
                 oracle.fail(f"{TOO_LITTLE}: {self.counts[what]} {what}, {least} needed")
-
-    def _fold_anew(self, node: Node) -> int:
-        """The digest of the same lanes, folded at once and in another order, without anything kept."""
-        state, lanes = DigestState(), node.disk.image.lanes
-
-        class Entries:
-            def entry(self, position: Position) -> bytes:
-                return lanes[Origin(position.community, position.lane, position.epoch)].entries[
-                    position.index
-                ]
-
-        fold = Fold(state, Entries())
-        order = {name: number for number, name in enumerate(LANE_NAMES)}
-        for origin in sorted(
-            lanes, key=lambda origin: (-order[origin.lane] if order[origin.lane] else -99, origin)
-        ):
-            fold.feed(
-                Lane(origin.community, origin.lane),
-                epoch=origin.epoch,
-                start=0,
-                entries=lanes[origin].entries,
-            )
-        return state.digest
-
-    def _disagreement(self) -> str:
-        for origin, lines in self.oracle.histories.items():
-            for node in self.honest:
-                head = node.disk.image.lane(origin).head
-                if (head.size if head else 0) != len(lines[0].leaves):
-                    state = node.exchange.replication.lane_states.get(origin) if node.is_up else None
-                    return (
-                        f"{node.name} shows {head.size if head else 0} of {len(lines[0].leaves)} entries of "
-                        f"{origin.text}, {state.value if state else 'not followed'}, "
-                        f"refusal {node.writer.refusal or 'none'}, {len(node.exchange.replication.open_peers)} peers"
-                    )
-        return "people have not finished"
 
     # How it is set up.
 

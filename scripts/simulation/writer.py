@@ -1,34 +1,37 @@
 """The lane writer of a simulated node: the steps of `node/writer`, each of which a power cut may come between.
 
 Records are synced before they are acknowledged, marked before they are guarded, guarded before they are signed,
-and a signed head is synced before anybody is shown it. The thread is a generator: it yields the milliseconds
-that a sync takes, or `PARKED` until somebody wakes it.
+and a signed head is synced before anybody is shown it. What is said goes through the node's own `Transaction`. The
+thread is a generator: it yields the milliseconds that a sync takes, or `PARKED` until somebody wakes it.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from node.errors import NodeError
 from node.writer.clock import ClockGuard
 from node.writer.inbox import GROUP_JOBS_MAX
-from node.writer.lane_writer import AT_ONCE, CHECKPOINT_SECONDS, RESUMABLE
-from node.writer.transaction import KIND_OF, PEERS_ONLY
-from protocol.errors import ProtocolError, RecordVoid
-from protocol.exchange.holding import RememberHead, SignedHead, StoreEntries, StoreStep
+from node.writer.lane_writer import AT_ONCE, CHECKPOINT_SECONDS, EPOCH_CODES, RESUMABLE
+from node.writer.own_lanes import Signer, size_of
+from node.writer.transaction import PEERS_ONLY, Transaction
+from protocol.errors import ProtocolError
+from protocol.exchange.holding import SignedHead, StoreEntries, StoreStep
 from protocol.exchange.places import KeepPlace
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.resuming import WAITING
-from protocol.lanes.charter.identity import LaneDeclared, LaneOpened, Visibility
+from protocol.identity.successor import SealedLane
+from protocol.lanes.charter.identity import LaneDeclared
 from protocol.lanes.kind import CHARTER, Lane, Reference, Waiting
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
-from protocol.log.merkle import CompactRange, leaf_hash
+from protocol.log.merkle import leaf_hash
 from protocol.log.origin import Origin
-from protocol.log.record import Body, encode_record
-from protocol.log.tiles import unpack_entries
+from protocol.log.record import Body
 from simulation.disk import Write
-from simulation.store import append, check_moves, keep_place, remember, set_head, set_marks
+from simulation.epochs import known_chain, learn, take_in, tell
+from simulation.own_lanes import OwnLanes
+from simulation.store import check_moves, drop_lane, keep_place, set_head, set_marks, take
 from storage.errors import StorageError
 from storage.guard import Mark, Move, behind
 
@@ -36,11 +39,8 @@ if TYPE_CHECKING:
     from simulation.node import Node
 
 
-def _size_of(mark: Mark | None) -> int:
-    return mark.size if mark else 0
-
-
 PARKED = -1
+RECOVERING = "recovering"
 CHECKPOINT_MS = int(CHECKPOINT_SECONDS * 1000)
 
 
@@ -52,14 +52,12 @@ class Job:
     done: Callable[[Any], None]
 
 
-@dataclass(slots=True)
-class _OwnLane:
-    """What memory says of one own lane: all that is written, synced or not."""
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """The epoch is to be closed: `succeed` makes the note over the sealed lanes, and what signs the next epoch."""
 
-    size: int
-    tree: CompactRange
-    fresh: list[bytes] = field(default_factory=list)
-    fresh_ids: list[bytes] = field(default_factory=list)
+    succeed: Callable[[Signer, Mapping[str, SealedLane]], tuple[bytes, Signer]]
+    done: Callable[[Any], None]
 
 
 class Writer:
@@ -69,28 +67,40 @@ class Writer:
         """Check the guard and take from the store what memory has to know."""
         self._node = node
         self._lease = lease
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[Job | EpochEnd] = deque()
         self._writes: list[Write] = []
         self._pending: dict[Origin, int] = {}
-        self._proven: set[Origin] = set()
+        self._proven: set[Origin | bytes] = set()
         self._marks = dict(node.disk.image.marks)
         self._guarded = dict(node.guard.image.marks)
-        self._own: dict[str, _OwnLane] = {}
+        self._signer = node.find_signer(known_chain(node, node.community.id).newest)
+        self._own = OwnLanes(node, self._signer)
         self._clock = ClockGuard(lambda: node.clock_ms)
         self._unsigned_ms: int | None = None
         self._thread = self._live()
         self._is_parked = True
         self._is_resuming = False
+        self._is_opening = True
         self.refusal = WAITING if node.is_honest else ""
+        if node.is_recovering:
+            self.refusal = RECOVERING
+        elif self._signer.log_key is None:
+            self.refusal = "epoch_closed"
         self._check_guard()
         self._load()
+        self._check_epoch()
 
     @property
     def clock(self) -> ClockGuard:
         """Where records take their time from."""
         return self._clock
 
-    def put(self, job: Job) -> None:
+    @property
+    def epoch(self) -> int:
+        """The epoch in which this node writes."""
+        return self._signer.epoch
+
+    def put(self, job: Job | EpochEnd) -> None:
         """Queue a job."""
         self._jobs.append(job)
         self.wake()
@@ -124,42 +134,32 @@ class Writer:
 
     def say(self, lane: str, body: Body) -> Reference:
         """Append one record, folded and free of faults; raises what would void it, then nothing is said."""
-        if self.refusal:
-            raise NodeError("writing_paused", self.refusal)
         if self._node.is_disk_full:
             raise StorageError("storage_full")
-        if lane != CHARTER:
-            self._open(lane)
-        return self._append(lane, body)
+        transaction = self._transaction()
+        if lane in PEERS_ONLY and self._node.visibility == "public" and not self._is_declared(lane):
+            transaction.say(CHARTER, LaneDeclared(lane=lane, visibility="public"))
+        return transaction.say(lane, body)
 
     def found(self, genesis_record: bytes) -> None:
         """Write the first record of the charter."""
         record_id = leaf_hash(genesis_record)
         place = Lane(self._node.community.id, CHARTER)
         self._node.views.fold.append(place, epoch=0, index=0, raw=genesis_record, record_id=record_id)
-        self._add(CHARTER, genesis_record, record_id)
+        self._own.lane(None, CHARTER).add(genesis_record, record_id)
 
     def take_step(self, step: StoreStep) -> LaneStored | LaneAdvanced | StepsFailed:
         """Take one step of another community's lane, where it fits."""
         if self._node.is_disk_full:
             self._node.count("steps refused")
             return StepsFailed(step.origin)
-        lane = self._node.disk.image.lane(step.origin)
-        size = self._pending.get(step.origin, lane.tree.size)
-        if isinstance(step, RememberHead):
-            self._writes.append(remember(step.origin, step.head))
-            return LaneStored(step.origin, size)
-        if isinstance(step, StoreEntries):
-            if step.start != size:
-                return StepsFailed(step.origin)
-            entries = unpack_entries(step.packed, step.count)
-            self._writes.append(append(step.origin, entries, step.leaf_hashes))
-            self._pending[step.origin] = step.end
-            return LaneStored(step.origin, step.end)
-        if step.head.size > size or (lane.head and lane.head.size > step.head.size):
-            return StepsFailed(step.origin)
-        self._writes.append(set_head(step.origin, step.head))
-        return LaneAdvanced(step.origin, step.head, is_own=False)
+        size = self._pending.get(step.origin, self._node.disk.image.lane(step.origin).tree.size)
+        write, result = take(self._node.disk.image.lane(step.origin), step, size)
+        if write is not None:
+            self._writes.append(write)
+            if isinstance(step, StoreEntries):
+                self._pending[step.origin] = step.end
+        return result
 
     def keep_place(self, kept: KeepPlace) -> None:
         """Keep how far a peer's list of heads is taken in."""
@@ -169,53 +169,32 @@ class Writer:
         """Let something else be written with this group."""
         self._writes.append(write)
 
-    def keeps(self, origin: Origin) -> bool:
-        """Whether a proof about this lane is the first of its group."""
-        is_first = origin not in self._proven
-        self._proven.add(origin)
+    def keeps(self, subject: Origin | bytes) -> bool:
+        """Whether a proof about this lane, or a note of this digest, is the first of its group."""
+        is_first = subject not in self._proven
+        self._proven.add(subject)
         return is_first
 
-    def _open(self, lane: str) -> None:
-        if lane in self._own:
-            return
-        if self._node.views.state.get("declared_lane", (self._node.community.id, lane)) is None:
-            visibility: Visibility = self._node.visibility if lane in PEERS_ONLY else "public"
-            self._append(CHARTER, LaneDeclared(lane=lane, visibility=visibility))
-        self._append(lane, LaneOpened(lane=lane))
+    def drop(self, origin: Origin) -> None:
+        """Drop a copy that leads elsewhere than a successor note says."""
+        self._node.oracle.dropped(self._node, origin)
+        self._writes.append(drop_lane(origin))
+        self._pending[origin] = 0
 
-    def _append(self, lane: str, body: Body) -> Reference:
-        views, community = self._node.views, self._node.community.id
-        place = Lane(community, lane)
-        newest, charter = (
-            views.state.get("lane_clock", place),
-            views.state.get("lane_clock", (community, CHARTER)),
+    def _transaction(self) -> Transaction:
+        return Transaction(
+            cast("Any", None),
+            state=cast("Any", self._node.views.state),
+            fold=self._node.views.fold,
+            own=cast("Any", self._own),
+            signer=self._signer,
+            clock=self._clock,
+            backlog=cast("Any", None),
+            refusal=NodeError("writing_paused", self.refusal) if self.refusal else None,
         )
-        time_ms = self._clock.time_after(newest.time_ms if newest else 0)
-        index = self._own[lane].size if lane in self._own else 0
-        while True:
-            raw = encode_record(
-                KIND_OF[type(body)],
-                body,
-                time_ms=time_ms,
-                charter_size=0 if lane == CHARTER else charter.size,
-            )
-            record_id = leaf_hash(raw)
-            try:
-                views.fold.append(place, epoch=0, index=index, raw=raw, record_id=record_id)
-            except RecordVoid as error:
-                if error.code not in ("instant_full", "record_repeated"):
-                    raise
-                time_ms += 1
-                continue
-            self._add(lane, raw, record_id)
-            return Reference(community, lane, 0, index, record_id)
 
-    def _add(self, lane: str, raw: bytes, record_id: bytes) -> None:
-        own = self._own.setdefault(lane, _OwnLane(0, CompactRange()))
-        own.size += 1
-        own.fresh.append(raw)
-        own.fresh_ids.append(record_id)
-        self._node.views.note_folded(Lane(self._node.community.id, lane), (record_id,))
+    def _is_declared(self, lane: str) -> bool:
+        return self._node.views.state.get("declared_lane", (self._node.community.id, lane)) is not None
 
     # The thread.
 
@@ -232,15 +211,22 @@ class Writer:
             jobs = [self._jobs.popleft() for _ in range(min(len(self._jobs), GROUP_JOBS_MAX))]
             if self._is_resuming:
                 yield from self._resume()
-            if jobs:
-                yield from self._run_group(jobs)
+            ordinary = [job for job in jobs if isinstance(job, Job)]
+            if ordinary or self._is_opening:
+                yield from self._run_group(ordinary)
+            for end in [job for job in jobs if isinstance(job, EpochEnd)]:
+                yield from self._end_epoch(end)
             if self._is_signing_due():
                 yield from self._sign()
-            if not self._jobs:
+            self._check_epoch()
+            if not self._jobs and not self._is_opening:
                 self._set_alarm()
                 yield PARKED
 
     def _run_group(self, jobs: Sequence[Job]) -> Iterator[int]:
+        if self._is_opening:
+            self._is_opening = False
+            self._transaction().open_epoch()
         results = [(job.done, self._result(job)) for job in jobs]
         grown = self._store_fresh()
         stored = tuple(dict.fromkeys(self._pending))
@@ -264,13 +250,57 @@ class Writer:
         except (ProtocolError, NodeError, StorageError, Waiting) as error:
             return error
 
+    def _end_epoch(self, end: EpochEnd) -> Iterator[int]:
+        """Sign what is said, keep the note that seals it, and open the next epoch: each synced before the next."""
+        if self._own.unsigned() and not self.refusal:
+            yield from self._sign()
+        if self.refusal or self._own.unsigned():
+            end.done(NodeError("writing_paused", self.refusal))
+            return
+        node = self._node
+        note, signer = end.succeed(self._signer, self._own.sealed())
+        kept = learn(node, self, note)
+        assert kept is not None, "the open epoch has no note yet"
+        node.disk.write(self._writes)
+        self._writes = []
+        yield node.sync_ms()
+        node.disk.sync()
+        node.oracle.sealed(node, note)
+        self._signer = signer
+        self._own.begin_epoch(signer)
+        take_in(node, signer.community)
+        self._is_opening = True
+        end.done(signer)
+        tell(node, signer.community)
+
+    def _check_epoch(self) -> None:
+        """Where notes know of another epoch than ours, somebody else writes for the community, or two do."""
+        if not self._node.is_honest or (self.refusal and self.refusal not in EPOCH_CODES):
+            return
+        chain = known_chain(self._node, self._node.community.id)
+        if chain.contested:
+            self.refusal = "epoch_contested"
+        elif self._signer.opens(chain.newest):
+            self.refusal = ""
+        else:
+            self.refusal = "epoch_closed"
+            signer = self._node.find_signer(chain.newest)
+            if signer.log_key is not None:
+                self._take_epoch(signer)
+
+    def _take_epoch(self, signer: Signer) -> None:
+        """Go on in the epoch that is open now, as at a start: its key lies on this machine."""
+        self._signer = signer
+        self._own.begin_epoch(signer)
+        self._load()
+        self.refusal = ""
+        self._check_guard()
+        self._is_opening = True
+
     def _load(self) -> None:
         """Take from the store what memory has to say of it."""
-        for origin, lane in self._node.disk.image.lanes.items():
-            if origin.community == self._node.community.id:
-                self._own[origin.lane] = _OwnLane(lane.tree.size, lane.tree.copy())
-                if lane.tree.size > (lane.head.size if lane.head else 0):
-                    self._unsigned_ms = self._node.machine_ms - CHECKPOINT_MS
+        if self._own.load():
+            self._unsigned_ms = self._node.machine_ms - CHECKPOINT_MS
 
     def _check_guard(self) -> None:
         """A store behind its guard is an old copy: it signs nothing."""
@@ -288,9 +318,7 @@ class Writer:
         yield node.sync_ms()
         node.disk.sync()
         self._marks.update({mark.place: mark for mark in marks})
-        beyond = [
-            mark for mark in self._marks.values() if mark.size > _size_of(self._guarded.get(mark.place))
-        ]
+        beyond = [mark for mark in self._marks.values() if mark.size > size_of(self._guarded.get(mark.place))]
         check_moves(node.guard.image.marks, self._moves(self._guarded, beyond))
         node.guard.write([set_marks(beyond)])
         yield node.sync_ms()
@@ -298,26 +326,23 @@ class Writer:
         self._guarded.update({mark.place: mark for mark in beyond})
         self.refusal = ""
         self._check_guard()
+        self._check_epoch()
+        self._is_opening = True
 
     def _marks_of_heads(self) -> list[Mark]:
         community = self._node.community.id
         return [
             Mark(community, origin.lane, origin.epoch, lane.head.size, lane.head.root, self._lease)
             for origin, lane in self._node.disk.image.lanes.items()
-            if origin.community == community and lane.head
-            if lane.head.size > _size_of(self._marks.get((community, origin.lane, origin.epoch)))
+            if (origin.community, origin.epoch) == (community, self.epoch) and lane.head
+            if lane.head.size > size_of(self._marks.get((community, origin.lane, origin.epoch)))
         ]
 
     def _store_fresh(self) -> list[Origin]:
-        grown = []
-        for name, own in self._own.items():
-            if own.fresh:
-                origin = self._node.community.origin(name)
-                self._writes.append(append(origin, own.fresh, own.fresh_ids))
-                own.tree.extend(own.fresh_ids)
-                own.fresh, own.fresh_ids = [], []
-                grown.append(origin)
-                self._note_unsigned(name)
+        writes, grown = self._own.store_fresh()
+        self._writes += writes
+        for origin in grown:
+            self._note_unsigned(origin.lane)
         return grown
 
     def _note_unsigned(self, lane: str) -> None:
@@ -337,12 +362,11 @@ class Writer:
     # Signing.
 
     def _next_marks(self) -> list[Mark]:
-        community, marks = self._node.community.id, []
-        for name, own in self._own.items():
-            head = self._node.disk.image.lane(self._node.community.origin(name)).head
-            if own.tree.size > (head.size if head else 0):
-                marks.append(Mark(community, name, 0, own.tree.size, own.tree.root(), self._lease))
-        return marks
+        signer = self._signer
+        return [
+            Mark(signer.community, name, signer.epoch, tree.size, tree.root(), self._lease)
+            for name, tree in self._own.unsigned()
+        ]
 
     def _sign(self) -> Iterator[int]:
         marks = self._next_marks()
@@ -369,7 +393,7 @@ class Writer:
         self._node.guard.sync()
         self._guarded.update({mark.place: mark for mark in marks})
         heads = [self._make_head(mark) for mark in marks]
-        origins = [self._node.community.origin(mark.lane) for mark in marks]
+        origins = [self._signer.origin(mark.lane) for mark in marks]
         self._node.disk.write([set_head(origin, head) for origin, head in zip(origins, heads, strict=True)])
         yield self._node.sync_ms()
         self._node.disk.sync()
@@ -380,8 +404,9 @@ class Writer:
         return [Move(present.get(mark.place), mark) for mark in marks]
 
     def _make_head(self, mark: Mark) -> SignedHead:
-        origin = self._node.community.origin(mark.lane)
+        origin, log_key = Origin(*mark.place), self._signer.log_key
+        assert log_key is not None, "without the key nothing is signed"
         checkpoint = Checkpoint(origin.text, mark.size, mark.root)
-        head = SignedHead(make_checkpoint_note(checkpoint, self._node.community.log), checkpoint)
-        self._node.oracle.signed(self._node, origin, head)
+        head = SignedHead(make_checkpoint_note(checkpoint, log_key), checkpoint)
+        self._node.oracle.signed(self._node, origin, head, log_key.public)
         return head

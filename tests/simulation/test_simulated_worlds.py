@@ -17,6 +17,7 @@ HOURS = {
     "crashes": 1,
     "liars": 1,
     "restores": 0.5,
+    "rotations": 0.25,
     "halves": 0.5,
     "line": 0.5,
 }

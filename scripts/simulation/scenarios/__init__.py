@@ -11,10 +11,23 @@ from simulation.scenarios import (
     partition,
     quiet,
     restores,
+    rotations,
 )
 from simulation.world import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     module.SCENARIO.name: module.SCENARIO
-    for module in (calm, lossy, partition, crashes, liars, equivocations, restores, halves, line, quiet)
+    for module in (
+        calm,
+        lossy,
+        partition,
+        crashes,
+        liars,
+        equivocations,
+        restores,
+        rotations,
+        halves,
+        line,
+        quiet,
+    )
 }
