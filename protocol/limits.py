@@ -99,6 +99,7 @@ OFFER_BYTES = 1_536  # what one of them counts there
 OFFERED_COSIGNATURE_BYTES = 768  # and each cosignature of it
 LANES_NOTED_MAX = 65_536  # lanes, over all peers, of which it is remembered how far a peer has them
 FETCH_BUNDLES_MAX = 24  # bundles of one lane that are asked for or not yet stored
+FETCH_BYTES_MAX = 8_388_608  # of these, those that are here and wait for what comes before them
 COSIGN_HASHES_MAX = 63
 ADD_CHECKPOINT_BYTES_MAX = 16_384
 ADD_CHECKPOINTS_SECOND = 4  # questions over HTTP that are answered to one address range

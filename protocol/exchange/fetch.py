@@ -25,8 +25,10 @@ from protocol.exchange.holding import (
     StoreEntries,
     StoreStep,
     completed_bundle_root,
+    kept_bytes,
+    step_bytes,
 )
-from protocol.limits import FETCH_BUNDLES_MAX, TILE_HEIGHT, TILE_WIDTH
+from protocol.limits import FETCH_BUNDLES_MAX, FETCH_BYTES_MAX, TILE_HEIGHT, TILE_WIDTH
 from protocol.log.merkle import consistency_proof, leaf_hashes, subtree_root
 from protocol.log.tiles import tile_width, unpack_entries
 
@@ -137,12 +139,26 @@ class _Bundle:
     def next_entry(self) -> int:
         return self.start + len(self.hashes)
 
+    @property
+    def memory_bytes(self) -> int:
+        return sum(map(len, self.packed)) + kept_bytes(len(self.hashes), 0)
+
 
 class LaneFetch:
     """The machine that brings one held lane to one signed head."""
 
-    def __init__(self, held: HeldLane, head: SignedHead, *, bundles_max: int = FETCH_BUNDLES_MAX) -> None:
-        """Take a head of at least `held.size` entries; `bundles_max` bounds what is under way."""
+    def __init__(
+        self,
+        held: HeldLane,
+        head: SignedHead,
+        *,
+        bundles_max: int = FETCH_BUNDLES_MAX,
+        bytes_max: int = FETCH_BYTES_MAX,
+    ) -> None:
+        """Take a head of at least `held.size` entries.
+
+        `bundles_max` bounds what is under way, and `bytes_max` what is here and waits for what comes before it.
+        """
         assert 0 < head.size >= held.size, "a lane is fetched towards a head that covers what is held"
         self.phase = Phase.TILES
         self.held = held
@@ -158,12 +174,21 @@ class LaneFetch:
         self._range = held.make_range()
         self._remembered = held.remembered
         self._bundles_max = bundles_max
+        self._bytes_max = bytes_max
+        self._largest_bytes = 1
         self._bundle_end = (head.size + TILE_WIDTH - 1) // TILE_WIDTH
         self._stored = held.size
         self._peers: dict[bytes, int] = {}
         self._in_flight: dict[Job, bytes] = {}
         self._bundles: dict[int, _Bundle] = {}
         self._ready: dict[int, StoreEntries] = {}
+
+    @property
+    def memory_bytes(self) -> int:
+        """About how many bytes are here that cannot be handed on yet."""
+        return sum(map(step_bytes, self._ready.values())) + sum(
+            bundle.memory_bytes for bundle in self._bundles.values()
+        )
 
     def handle(self, event: Event) -> list[Effect]:
         """Take one event and return what to do, in order."""
@@ -232,7 +257,7 @@ class LaneFetch:
         if len(answer.tiles) != 1:
             raise SessionError("answer_mismatch", f"{len(answer.tiles)} tiles instead of 1")
         self._tiles.accept(job.level, job.index, answer.tiles[0])
-        return []
+        return self._hand_on()
 
     def _compare(self) -> list[Effect]:
         """Refuse a head that does not continue every signed head known so far, and what is stored.
@@ -264,19 +289,29 @@ class LaneFetch:
         bundle = self._bundles.setdefault(job.bundle, _Bundle(peer, job.start))
         bundle.packed.append(answer.packed)
         bundle.hashes += leaf_hashes(entries)
-        if bundle.next_entry < self._width(job.bundle):
-            return []
-        self._ready[job.bundle] = self._verify(job.bundle, self._bundles.pop(job.bundle))
-        return self._hand_on()
+        width = self._width(job.bundle)
+        self._largest_bytes = max(self._largest_bytes, bundle.memory_bytes * width // len(bundle.hashes))
+        if bundle.next_entry == width:
+            self._ready[job.bundle] = self._verify(job.bundle, self._bundles.pop(job.bundle))
+        handed_on = self._hand_on()
+        self._make_room()
+        return handed_on
+
+    def _make_room(self) -> None:
+        """Forget what comes last of that which cannot be handed on yet; it is asked for again in its turn."""
+        while self.memory_bytes > self._bytes_max and len(self._ready) + len(self._bundles) > 1:
+            last = max([*self._ready, *self._bundles])
+            self._ready.pop(last, None)
+            self._bundles.pop(last, None)
 
     def _verify(self, index: int, bundle: _Bundle) -> StoreEntries:
         """One root for a bundle: of all its leaves, or of those held already and those that came."""
-        width = self._width(index)
-        if width < TILE_WIDTH:
-            root, matches = None, bundle.hashes == self._tiles.tail_hashes(index)[bundle.start :]
+        width, came = self._width(index), bundle.hashes
+        root: bytes | None = None
+        if bundle.next_entry < width or width < TILE_WIDTH:
+            matches = came == self._tiles.leaf_hashes(index)[bundle.start : bundle.next_entry]
         else:
             root = self._tiles.hash_at(1, index)
-            came = bundle.hashes
             matches = root == (
                 completed_bundle_root(self._range, came) if bundle.start else subtree_root(came)
             )
@@ -292,20 +327,36 @@ class LaneFetch:
         )
 
     def _hand_on(self) -> list[Effect]:
-        """Verified bundles in order; behind the last one, the head."""
-        effects: list[Effect] = []
+        """Verified bundles in order, and what came of the oldest; behind the last one, the head."""
+        effects = self._verify_part()
         while step := self._ready.pop(self._range.size >> TILE_HEIGHT, None):
             effects.append(step)
             if step.bundle_root and step.count == TILE_WIDTH:
                 self._range.append_subtree(step.bundle_root, TILE_HEIGHT)
             else:
                 self._range.extend(step.leaf_hashes)
+            if step.bundle_root:
+                self._tiles.forget(0, (step.end - 1) >> TILE_HEIGHT)
             if self._range.size % (TILE_WIDTH * TILE_WIDTH) == 0:
                 self._tiles.forget(1, (self._range.size >> 2 * TILE_HEIGHT) - 1)
+            effects += self._verify_part()
         if self._range.size == self.head.size:
             assert self._range.root() == self.head.root, "every part of it was verified"
             effects += [AdoptHead(self.held.origin, self.head, self._range.hashes), *self._end("")]
         return effects
+
+    def _verify_part(self) -> list[Effect]:
+        """Make ready what came of the oldest bundle as soon as its leaf hashes are known: no whole one is held."""
+        index = self._range.size >> TILE_HEIGHT
+        bundle = self._bundles.get(index)
+        if bundle is None or index in self._ready or not self._tiles.has(0, index):
+            return []
+        del self._bundles[index]
+        try:
+            self._ready[index] = self._verify(index, bundle)
+        except SessionError as error:
+            return self._set_aside(bundle.peer, error.code, error.detail)
+        return []
 
     def _stored_on(self, event: Stored) -> list[Effect]:
         self._stored = max(self._stored, event.size)
@@ -340,12 +391,13 @@ class LaneFetch:
         if self.phase is Phase.TILES:
             return [] if EdgeJob() in self._in_flight else [EdgeJob()]
         oldest = self._range.size >> TILE_HEIGHT
-        indexes = range(oldest, min(self._bundle_end, self._window_end))
+        ahead = max(1, self._bytes_max // self._largest_bytes)
+        indexes = range(oldest, min(self._bundle_end, self._window_end, oldest + ahead))
         jobs = dict.fromkeys(self._job_for(index, oldest) for index in indexes)
         return [job for job in jobs if job is not None and job not in self._in_flight]
 
     def _job_for(self, index: int, oldest: int) -> Job | None:
-        """A bundle that came in part is continued when it is the oldest: one at a time is held whole."""
+        """A bundle that came in part is continued when it is the oldest, once what came of it is handed on."""
         if index in self._ready:
             return None
         if self._width(index) == TILE_WIDTH:
@@ -354,13 +406,11 @@ class LaneFetch:
                 return TileJob(level=tile[0], index=tile[1])
         bundle = self._bundles.get(index)
         if bundle:
-            return BundleJob(index, bundle.next_entry) if index == oldest else None
+            return TileJob(level=0, index=index) if index == oldest else None
         return BundleJob(index, self._range.size % TILE_WIDTH if index == oldest else 0)
 
     def _choose_peer(self, job: Job) -> bytes | None:
-        """The least busy of the peers whose head covers the job; a bundle in parts stays with its peer."""
-        if isinstance(job, BundleJob) and job.bundle in self._bundles:
-            return self._bundles[job.bundle].peer
+        """The least busy of the peers whose head covers the job."""
         needed = self._size_needed(job)
         able = [peer for peer, size in self._peers.items() if size >= needed]
         busy = list(self._in_flight.values())

@@ -65,8 +65,12 @@ class HashTiles:
         """Return the hash of the `index`th 256**level leaves; its tile is verified."""
         return self._tiles[level, index >> TILE_HEIGHT][index % TILE_WIDTH]
 
-    def tail_hashes(self, bundle: int) -> list[bytes]:
-        """Return the leaf hashes of the partial last bundle."""
+    def has(self, level: int, index: int) -> bool:
+        """Tell whether a tile is verified and not forgotten."""
+        return (level, index) in self._tiles
+
+    def leaf_hashes(self, bundle: int) -> list[bytes]:
+        """Return the leaf hashes of a bundle whose tile of level 0 is verified, as that of a partial one always is."""
         return self._tiles[0, bundle]
 
     def forget(self, level: int, index: int) -> None:

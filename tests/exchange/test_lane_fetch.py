@@ -33,7 +33,7 @@ from protocol.exchange.holding import (
     SignedHead,
     StoreEntries,
 )
-from protocol.limits import FETCH_BUNDLES_MAX
+from protocol.limits import FETCH_BUNDLES_MAX, FETCH_BYTES_MAX
 from protocol.log.merkle import verify_consistency
 from protocol.log.tiles import pack_entries
 from tests.exchange.memory_store import MemoryStore, sign_head
@@ -90,11 +90,12 @@ class Exchange:
         *peers: bytes,
         lie: Callable[[Ask, Answer], Answer | None] = lambda _ask, answer: answer,
         bundles_max: int = FETCH_BUNDLES_MAX,
+        bytes_max: int = FETCH_BYTES_MAX,
     ) -> None:
         self.reader, self.owner, self.lie = reader, owner, lie
         self.asks: list[Ask] = []
         self.effects: list[Effect] = []
-        self.fetch = LaneFetch(held_in(reader), head_of(owner), bundles_max=bundles_max)
+        self.fetch = LaneFetch(held_in(reader), head_of(owner), bundles_max=bundles_max, bytes_max=bytes_max)
         for peer in peers:
             self.tell(PeerJoined(peer, head_of(owner).size))
 
@@ -210,16 +211,42 @@ def test_no_more_is_under_way_than_the_window_allows() -> None:
     assert exchange.run().has_everything()
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_waits_for_what_comes_before_it_is_bounded_in_bytes(*, backwards: bool) -> None:
+    """Whatever the sizes of bundles, and in which order they come; what did not fit is asked for again."""
+    owner = full_store(256 * 12, entry_bytes=2_000)
+    exchange = Exchange(reader_store(), owner, P, Q, bytes_max=1_500_000)
+    asks = 0
+    while exchange.asks:
+        if backwards:
+            exchange.asks.reverse()
+        exchange.run(asks_max=1)
+        asks += 1
+        assert exchange.fetch.memory_bytes <= 1_500_000
+    assert exchange.has_everything()
+    assert asks <= 3 * 12 + 2
+
+
+@pytest.mark.parametrize("liar", [P, Q])
+def test_a_part_is_verified_before_it_is_handed_on(liar: bytes) -> None:
+    """Entries that came without the rest of their bundle are held against its leaf hashes, whoever told those."""
+    owner = full_store(300, entry_bytes=30_000)
+    exchange = Exchange(reader_store(), owner, P, Q, lie=lie_from(liar, flip_entry)).run()
+    assert exchange.has_everything()
+    assert exchange.blames == [(liar, "fetch_bundle_mismatch")]
+
+
 def test_a_bundle_larger_than_a_frame_comes_in_parts_and_one_at_a_time() -> None:
-    """Only the oldest bundle is continued, so that memory holds one whole large bundle and not the window."""
+    """Only the oldest bundle is continued, and handed on part by part: memory never holds a whole large one."""
     owner = full_store(600, entry_bytes=30_000)
-    exchange = Exchange(reader_store(), owner, P, Q, bundles_max=3)
+    exchange = Exchange(reader_store(), owner, P, Q, bundles_max=3, bytes_max=2_000_000)
     parts: list[BundleJob] = []
     while exchange.asks:
         job = exchange.asks[0].job
         if isinstance(job, BundleJob):
             parts.append(job)
         exchange.run(asks_max=1)
+        assert exchange.fetch.memory_bytes <= 2_000_000
     assert exchange.has_everything()
     later = [job for job in parts if job.start]
     assert len(later) > 12
