@@ -142,7 +142,7 @@ STATEMENTS_PASSED_MAX = 4_096  # digests of statements that were not kept, remem
 # Before the first signature (section 24)
 START_ANSWERS_MAX = 2  # peers whose answers are waited for, of those that have acknowledged a head
 START_ANSWERS_MS = 30_000  # then people are told that nobody has answered
-EARLY_STATEMENTS_MAX = 1_024  # stated heads that wait until the store has said what the own heads are
+EARLY_STATEMENTS_MAX = 256  # stated heads that wait until the store has said what the own heads are
 
 # Dissemination (section 28)
 LINKS_ALL_MAX = 50  # so many communities are all dialled
@@ -154,7 +154,7 @@ HELD_BACK_MAX = 4_096  # lanes whose announcements wait
 PRUNED_MAX = 16_384  # communities of which peers want no more than announcements, over all peers
 PRUNED_BY_ONE_MAX = 1_024  # of them, those of one peer
 PRUNED_BY_ONE_MIN = 64  # as many of one peer are remembered however many others there are
-PASSED_ON_MAX = 256  # lanes whose news is kept until it is stored, to be passed on with its entries
+NEWS_PASSED_BYTES_MAX = 16_777_216  # news that is kept until it is stored, to be passed on with its entries
 
 # Rotation and recovery (section 25)
 SUCCESSORS_KEPT_MAX = 4  # notes of one kind that are kept of one epoch
@@ -192,13 +192,12 @@ VERIFICATIONS_BURST = 4_096
 HEADS_PAGE_VERIFICATIONS = 16  # what a page of heads counts as at least
 RANGE_SHARE = 4  # what a /24 or /48 may do together, in times of what one peer may
 RANGES_MAX = 1_024  # address ranges that are remembered
-REQUESTS_REMEMBERED_MAX = 1_024  # own requests whose late answers are not held against the peer
+REQUESTS_REMEMBERED_MAX = 256  # own requests whose late answers are not held against the peer
 CONNECTIONS_SECOND = 8  # connections that are taken from one address range
 CONNECTIONS_BURST = 128
 CONNECTIONS_WAITING_MAX = 32  # connections that have not asked for the WebSocket yet
 RANGE_PLACES_MAX = 16  # of these, and of HANDSHAKES_MAX, those that one address range may take
 SESSIONS_FOUND_MAX = 64  # sessions with communities that are not followed, of SESSIONS_MAX
-REQUESTS_BYTES_MAX = 1_114_112  # requests of one peer that wait; while they are more, nothing more is read
 OUTBOX_BYTES_MAX = 4_194_304  # what waits to be sent to one peer; then its session ends
 OUTBOXES_BYTES_MAX = 33_554_432  # what waits to be sent to all peers; then the session with the most ends
 QUOTA_ENTRY_BYTES = 64  # what a kept entry counts besides its packed bytes, for the hashes over it
@@ -232,7 +231,8 @@ ADDRESS_QUESTIONS_MAX = 16  # questions of one peer that are answered within `AD
 ADDRESS_WINDOW_MS = 60_000
 COMERS_MAX = 512  # communities that proved themselves here and that nobody has chosen
 TOLD_MAX = 1_024  # communities that are known by hearsay alone
-FOUND_BYTES_MAX = 4_194_304  # genesis and address records of all these, `COMERS_MAX` among them
+FOUND_BYTES_MAX = 8_388_608  # what all these hold, `COMERS_MAX` among them
+FOUND_BYTES = 2_048  # what one of them counts there besides its genesis and, twice, its address record
 TOLD_BY_ONE_MAX = 64  # of them, those that one peer told
 TOLD_DIALLED_BY_ONE_MAX = 4  # of them, those that are tried, without being wanted, at a time
 TOLD_TRIES_MAX = 3  # times that one of them is tried

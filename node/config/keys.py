@@ -32,6 +32,7 @@ PORT_MAX = 32_767  # those above belong to outgoing connections
 HTTP_PORT = 8470
 FEDERATION_PORT = 8471
 PEERS_MAX = 64
+MEMORY_BYTES_MIN = 67_108_864  # below it nothing large fits beside a few sessions
 DIALS_OUT_ONLY = "none"
 TEXT_CHARACTERS_MAX = 1_000
 
@@ -69,6 +70,14 @@ def read_text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or not value.isprintable():
         raise ValueError("give one line of text")
     return value.strip()
+
+
+def read_memory(value: Any) -> int:
+    """0, or a number of bytes in which a node can work."""
+    number = read_count(0, 2**40)(value)
+    if 0 < number < MEMORY_BYTES_MIN:
+        raise ValueError(f"give 0, or at least {MEMORY_BYTES_MIN}")
+    return number
 
 
 def read_flag(value: Any) -> bool:
@@ -322,10 +331,16 @@ LISTED = (
         summary="How large the body of a request may be.",
     ),
     Key(
+        name="memory_bytes",
+        read=read_memory,
+        default=0,
+        summary="How many bytes of memory peers can make this node hold; 0: three eighths of what the machine has.",
+    ),
+    Key(
         name="sessions_max",
         read=read_count(1, SESSIONS_MAX),
         default=64,
-        summary="How many communities may be connected at once; each may take some megabytes of memory.",
+        summary="How many communities may be connected at once; fewer where memory_bytes has no room for them.",
     ),
     Key(
         name="peer_bytes_second",

@@ -46,6 +46,7 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"]
     requests_max: int
     request_bytes_max: int
+    memory_bytes: int
     sessions_max: int
     peer_bytes_second: int
     peer_bytes_burst: int

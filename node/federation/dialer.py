@@ -3,7 +3,7 @@
 A `direct` address has its certificate's key pinned by the session, a `proxied` one an ordinary certificate for its
 host.
 
-async with open_connection(client, address) as connection:
+async with open_connection(address, may_be_near=True) as connection:
     connection.websocket, connection.binding
 """
 
@@ -15,9 +15,12 @@ from dataclasses import dataclass
 
 import aiohttp
 from aiohttp.abc import ResolveResult
+from aiohttp.connector import Connection as AiohttpConnection
+from aiohttp.tracing import Trace
 
 from node.federation.certificate import certificate_key, dialing_context
-from node.federation.link import FEDERATION_PATH, MESSAGE_BYTES_MAX, WebSocket
+from node.federation.intake import MESSAGE_BYTES_MAX, Intake
+from node.federation.link import FEDERATION_PATH, WebSocket
 from protocol.exchange.addresses import Address
 from protocol.exchange.near import near_range
 from protocol.exchange.session import Binding, bind_direct, bind_proxied
@@ -40,9 +43,21 @@ class FarResolver(aiohttp.ThreadedResolver):
         return found
 
 
-def far_client() -> aiohttp.ClientSession:
-    """Return a client that never connects to a name in a network of our own."""
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=FarResolver()))
+class _Connector(aiohttp.TCPConnector):
+    """Makes one connection, and counts what it brings from its first byte on."""
+
+    intake: Intake
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  the name is aiohttp's
+    ) -> AiohttpConnection:
+        connection = await super().connect(req, traces, timeout)
+        assert isinstance(connection.transport, asyncio.Transport), "a fresh connection stands"
+        self.intake = Intake(connection.transport, is_masked=False)
+        return connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,7 @@ class Connection:
 
     websocket: WebSocket
     binding: Binding
+    intake: Intake
 
 
 def url_of(address: Address) -> str:
@@ -60,18 +76,31 @@ def url_of(address: Address) -> str:
 
 
 @asynccontextmanager
-async def open_connection(client: aiohttp.ClientSession, address: Address) -> AsyncIterator[Connection]:
-    """Connect and yield the connection; raises `OSError`, `TimeoutError`, `aiohttp.ClientError`, `SessionError`."""
+async def open_connection(address: Address, *, may_be_near: bool) -> AsyncIterator[Connection]:
+    """Connect and yield the connection; raises `OSError`, `TimeoutError`, `aiohttp.ClientError`, `SessionError`.
+
+    A name that `may_be_near` may turn out to mean an address in a network of our own.
+    """
+    connector = _Connector(resolver=aiohttp.ThreadedResolver() if may_be_near else FarResolver())
+    async with aiohttp.ClientSession(connector=connector) as client, _connected(client, address) as websocket:
+        yield Connection(websocket, _binding(websocket, address), connector.intake)
+
+
+@asynccontextmanager
+async def _connected(
+    client: aiohttp.ClientSession, address: Address
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     async with asyncio.timeout(CONNECT_SECONDS):
         websocket = await client.ws_connect(
             url_of(address),
             ssl=dialing_context() if address.way == "direct" else True,
             max_msg_size=MESSAGE_BYTES_MAX,
             compress=0,
+            autoping=False,
             timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
         )
     try:
-        yield Connection(websocket, _binding(websocket, address))
+        yield websocket
     finally:
         await websocket.close()
 

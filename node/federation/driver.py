@@ -17,6 +17,7 @@ from random import SystemRandom
 from typing import Any, Protocol
 
 from node.errors import NodeError
+from node.federation.memory import Memory
 from node.federation.pile import Pile
 from node.federation.store import FederationStore, Finding, Question
 from node.writer.clock import system_clock
@@ -53,6 +54,7 @@ from protocol.exchange.relay_events import (
     RelayWork,
     WorkFailed,
 )
+from protocol.exchange.replication import Replication
 from protocol.exchange.replication_events import (
     Drop,
     HeadCompared,
@@ -100,7 +102,6 @@ from protocol.exchange.trust_events import (
 )
 from protocol.exchange.witnessing import LoadWitnesses, ProveGrowth, Witnessing
 from protocol.lanes.kind import CHARTER
-from protocol.limits import STEPS_BYTES_MAX
 from protocol.log.origin import Origin
 from storage.errors import StorageError
 
@@ -129,8 +130,10 @@ class Links(Protocol):
 class Driver:
     """The machines of a node and the tasks that perform for them."""
 
-    def __init__(self, store: FederationStore, links: Links, discovery: Discovery, own: bytes) -> None:
-        """Take the store, the links, the search for others and who we are; nothing happens before `start`."""
+    def __init__(
+        self, store: FederationStore, links: Links, discovery: Discovery, own: bytes, memory: Memory
+    ) -> None:
+        """Take the store, the links, the search for others, who we are, and what may be held; `start` begins."""
         self.blames: Counter[str] = Counter()
         self.discovery = discovery
         self.pairing = Pairing(own)
@@ -142,13 +145,14 @@ class Driver:
             Invites(own),
             self.pairing,
             self._resuming,
-            Statements(),
+            Statements(memory.bounds),
             Relays(),
             Backups(),
             Witnessing(SystemRandom()),
+            replication=Replication(bounds=memory.bounds),
         )
         self._loads: Pile[Origin] = Pile(subject=lambda origin: origin)
-        self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=STEPS_BYTES_MAX)
+        self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=memory.steps_bytes)
         self._questions: Pile[Question] = Pile()
         self._places: Pile[KeepPlace] = Pile(subject=lambda kept: kept.peer)
         self._findings: Pile[Finding] = Pile()

@@ -18,10 +18,11 @@ from node.config import Listen, Settings
 from node.config.keys import DIALS_OUT_ONLY
 from node.errors import NodeError
 from node.federation.certificate import listening_context
-from node.federation.dialer import far_client, open_connection
+from node.federation.dialer import open_connection
+from node.federation.intake import Intake, bound_tls_buffers
 from node.federation.links import Links
 from node.federation.listener import Listener
-from node.federation.memory import memory_bytes_max
+from node.federation.memory import memory_of_machine, share_memory
 from node.federation.neighbour import Neighbour
 from node.federation.questions import Questions
 from node.federation.store import FederationStore
@@ -104,15 +105,17 @@ class Federation:
         self._store = store
         self._settings = settings
         self._binding = bind_direct(vault.transport.public)
+        self.memory = share_memory(settings.memory_bytes or memory_of_machine(), settings.sessions_max)
         self._links = Links(
             own,
             store,
-            sessions_max=settings.sessions_max,
+            memory=self.memory,
             on_dial=self._start_dial,
             on_ask_witness=self._start_asking,
         )
         self.address = reachable_address(listening.bound)
-        self._listener = Listener(listening.socket, listening_context(vault.transport_seed), self._accept)
+        context = listening_context(vault.transport_seed)
+        self._listener = Listener(listening.socket, context, self._accept, self.memory.connections)
         self._behind_proxy: Listener | None = None
         self._neighbourhood: Neighbourhood | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -126,10 +129,14 @@ class Federation:
     async def __aenter__(self) -> Self:
         """Listen, dial what is known, and look around; raises `NodeError` for an address in the settings."""
         named = self._named_in_settings()
+        bound_tls_buffers()
+        log.info(
+            "peers can make this node hold %d MiB of memory at most, %d of them at a time",
+            self.memory.bytes_max >> 20,
+            self.memory.sessions,
+        )
         known, own_record = await self._store.known()
         invites = await self._store.invites()
-        self._client = aiohttp.ClientSession()
-        self._far_client = far_client()
         self._witnesses = await WitnessClient().__aenter__()
         self._tasks = await asyncio.TaskGroup().__aenter__()
         await self._links.driver.load()
@@ -137,7 +144,10 @@ class Federation:
         await self._listener.start(self._tasks)
         if self._settings.listen_proxied is not None:
             self._behind_proxy = Listener(
-                listen(self._settings.listen_proxied).socket, None, self._accept_proxied
+                listen(self._settings.listen_proxied).socket,
+                None,
+                self._accept_proxied,
+                self.memory.connections,
             )
             await self._behind_proxy.start(self._tasks)
         tell = self._links.driver.tell
@@ -168,8 +178,6 @@ class Federation:
             await self._tasks.__aexit__(kind, error, trace)
         finally:
             await self._witnesses.__aexit__(None, None, None)
-            await self._client.close()
-            await self._far_client.close()
 
     async def _stop_looking(self) -> None:
         if self._neighbourhood is not None and self._looking is not None:
@@ -220,7 +228,7 @@ class Federation:
     @property
     def memory_bytes_max(self) -> int:
         """What sessions, fetches and piles may hold together, whatever peers do (section 30.4)."""
-        return memory_bytes_max(self._settings.sessions_max)
+        return self.memory.bytes_max
 
     async def rules_changed(self) -> None:
         """Act on other rules: follow whom they name, and fetch or leave lanes as they say."""
@@ -315,17 +323,17 @@ class Federation:
         self._links.driver.tell(WishesChanged())
         self._links.driver.note_backup()
 
-    async def _accept(self, websocket: WebSocketResponse) -> None:
+    async def _accept(self, websocket: WebSocketResponse, intake: Intake) -> None:
         """Hold what dialled us in a task of ours: a bug there is not aiohttp's to swallow."""
-        await asyncio.wait([self._spawn("listen", self._hold(websocket, self._binding))])
+        await asyncio.wait([self._spawn("listen", self._hold(websocket, self._binding, intake))])
 
-    async def _accept_proxied(self, websocket: WebSocketResponse) -> None:
+    async def _accept_proxied(self, websocket: WebSocketResponse, intake: Intake) -> None:
         """As above, for what came through our proxy: the session is bound to its host."""
         host = next(place.host for place in self._places if place.way == "proxied")
-        await asyncio.wait([self._spawn("listen", self._hold(websocket, bind_proxied(host)))])
+        await asyncio.wait([self._spawn("listen", self._hold(websocket, bind_proxied(host), intake))])
 
-    async def _hold(self, websocket: WebSocketResponse, binding: Binding) -> None:
-        await self._links.hold(websocket, "listener", binding)
+    async def _hold(self, websocket: WebSocketResponse, binding: Binding, intake: Intake) -> None:
+        await self._links.hold(websocket, "listener", binding, intake=intake)
 
     def _spawn(self, name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         assert self._tasks is not None, "the context was entered"
@@ -365,10 +373,13 @@ class Federation:
         started = asyncio.get_running_loop().time()
         code = "session_lost"
         try:
-            client = self._client if dial.may_be_near else self._far_client
-            async with open_connection(client, dial.address) as connection:
+            async with open_connection(dial.address, may_be_near=dial.may_be_near) as connection:
                 link = await self._links.hold(
-                    connection.websocket, "dialer", connection.binding, dialled=dial
+                    connection.websocket,
+                    "dialer",
+                    connection.binding,
+                    dialled=dial,
+                    intake=connection.intake,
                 )
             code = link.end.code if link is not None and link.end is not None else "session_full"
         except (OSError, TimeoutError, aiohttp.ClientError, SessionError) as error:

@@ -1,9 +1,9 @@
 """One connection: moves messages between a WebSocket and its session machine (PROTOCOL.md section 17).
 
 Four tasks a link: one reads and handles, one writes what waits, one looks up answers, in order and one at a time,
-and one sends them. While an answer is sent the next one is looked up, and no more: a slow reader holds two answers
-in memory, and nobody else up. Everything that waits is bounded. What is sent keeps to what the peer grants; who
-brings more than we grant is read no further for a while, which slows down that one connection (section 30).
+and one sends them. While an answer is sent the next one is looked up, and no more: a slow reader holds two small
+answers in memory, or large ones within what all links have for those. Everything that waits is bounded. What is sent
+keeps to what the peer grants; who brings more than we grant is read no further for a while (section 30).
 
     link = Link(hub, websocket, session)
     end = await link.run()
@@ -18,8 +18,9 @@ from typing import Protocol
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 from aiohttp.web import WebSocketResponse
 
+from node.federation.intake import Intake
 from protocol.errors import SessionError
-from protocol.exchange.frames import Answer, Frame, Refused, Request, encode_frame
+from protocol.exchange.frames import Frame, Refused, Request, encode_frame
 from protocol.exchange.rates import Meter, Pace
 from protocol.exchange.session import (
     Admit,
@@ -33,21 +34,18 @@ from protocol.exchange.session import (
     MessageReceived,
     SendMessage,
     Session,
+    State,
     WakeAt,
     Woken,
 )
-from protocol.limits import FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REQUESTS_BYTES_MAX, REQUESTS_MAX
+from protocol.limits import OUTBOX_BYTES_MAX, REQUEST_MS, REQUESTS_MAX
 
 WebSocket = ClientWebSocketResponse | WebSocketResponse
 
 FEDERATION_PATH = "/federation/v1"
-MESSAGE_BYTES_MAX = (
-    FRAME_BYTES_MAX + 2
-)  # aiohttp refuses from here on; one byte too many is the session's to refuse
-SOCKET_BYTES_MAX = (
-    1_048_576  # what TLS, HTTP and aiohttp hold of one connection: read ahead, written, not parsed
-)
 SEND_SECONDS = 30.0
+ANSWER_SECONDS = REQUEST_MS / 1000  # what takes longer comes too late
+SMALL_ANSWER_BYTES_MAX = 32_768
 FAREWELL_SECONDS = 1.0
 ANSWERS_HELD_MAX = 2
 _NO_FRAME = b"\xc1"  # a byte that MessagePack never uses stands for a text message
@@ -62,8 +60,11 @@ class Hub(Protocol):
     def received(self, link: "Link", frame: Frame) -> None:
         """A frame of an admitted peer."""
 
-    async def answer(self, link: "Link", request: Request) -> Answer:
-        """Answer an admitted peer's request."""
+    async def answer_within(self, link: "Link", request: Request) -> tuple[bytes, int]:
+        """Answer an admitted peer's request in bytes, and tell how many of them count against all links' answers."""
+
+    def answered(self, link: "Link", counted_bytes: int) -> None:
+        """What counted against all links' answers is sent, or will not be."""
 
     async def until_room(self) -> None:
         """Wait until what came before is no more than may wait."""
@@ -78,9 +79,13 @@ class Hub(Protocol):
 class Link:
     """A session over one WebSocket, from the moment that it stands to its end."""
 
-    def __init__(self, hub: Hub, websocket: WebSocket, session: Session) -> None:
-        """Take a connected WebSocket and a fresh session."""
+    def __init__(
+        self, hub: Hub, websocket: WebSocket, session: Session, intake: Intake | None = None
+    ) -> None:
+        """Take a connected WebSocket and a fresh session; None as `intake`: what comes is not counted."""
         self.role = session.role
+        self.intake = intake
+        self.is_stranger = True
         self.admitted: Admit | None = None
         self.ended = asyncio.Event()
         self._hub = hub
@@ -90,16 +95,18 @@ class Link:
         self.outbox_bytes = 0
         self._outbox: deque[tuple[bytes, Frame | None]] = deque()
         self._has_outgoing = asyncio.Event()
-        self._requests: asyncio.Queue[Request] = asyncio.Queue(REQUESTS_MAX)
-        self._answers: asyncio.Queue[bytes] = asyncio.Queue()
+        self._requests: asyncio.Queue[tuple[Request, int]] = asyncio.Queue(REQUESTS_MAX)
+        self._answers: asyncio.Queue[tuple[bytes, int]] = asyncio.Queue()
         self._answer_room = asyncio.Semaphore(ANSWERS_HELD_MAX)
-        self._requests_bytes = 0
-        self._request_taken = asyncio.Event()
+        self._answers_counted = 0
+        self._handling_bytes = 0
         self._meter: Meter | None = None
         self._pace: Pace | None = None
         self._resume_seconds = 0.0
         self._alarm: asyncio.Timeout | None = None
         self._wake_seconds: float | None = None
+        if intake is not None:
+            intake.on_early = self._refuse_early
 
     async def run(self) -> Close:
         """Carry the session to its end, and return how it ended."""
@@ -117,6 +124,9 @@ class Link:
                     writing.cancel()
         finally:
             self._note_outbox(-self.outbox_bytes)
+            self._count_answer(-self._answers_counted)
+            if self.intake is not None:
+                self.intake.close()
             await self._websocket.close()
         assert self.end is not None, "a conversation ends with a reason"
         return self.end
@@ -128,20 +138,23 @@ class Link:
         self._queue(encode_frame(frame), frame)
 
     def serve(self, request: Request) -> None:
-        """Queue a request of the peer for its answer."""
+        """Queue a request of the peer for its answer; until that is looked up it counts as not taken."""
         try:
-            self._requests.put_nowait(request)
+            self._requests.put_nowait((request, self._handling_bytes))
         except asyncio.QueueFull:
             self.send(Refused(request.number, "requests_too_many", ""))
         else:
-            self._requests_bytes += len(encode_frame(request))
+            self._handling_bytes = 0
 
     def measure(self, meter: Meter) -> None:
         """Count what comes from now on against what was granted."""
         self._meter = meter
 
     def close(self, code: str) -> None:
-        """End the session, saying why; the link's own task does the rest."""
+        """End the session, saying why; the link's own task does the rest. What a slow peer was to hear is dropped."""
+        if code == "session_slow":
+            self._note_outbox(-sum(len(raw) for raw, _ in self._outbox))
+            self._outbox.clear()
         self._tell(CloseAsked(code))
 
     async def _converse(self) -> None:
@@ -150,29 +163,44 @@ class Link:
             event = await self._next_event()
             if self.end is None:
                 async with self._hub.turn():
-                    effects = self._tell(event)
+                    await self._hub.until_room()
+                    effects = self._handle(event)
                     self._count(event, effects)
                 await self._admit(effects)
+
+    def _handle(self, event: Event) -> list[Effect]:
+        """Handle what came; its bytes are taken then, unless it waits as a request."""
+        self._handling_bytes = len(event.raw) if isinstance(event, MessageReceived) else 0
+        effects = self._tell(event)
+        self._take(self._handling_bytes)
+        return effects
+
+    def _refuse_early(self) -> None:
+        """Nothing large is said before the proof; after it, a link waits for the store to let it in."""
+        if self._session.state is not State.OPEN:
+            self.close("frame_too_large")
+
+    def _take(self, message_bytes: int) -> None:
+        if self.intake is not None and message_bytes:
+            self.intake.taken(message_bytes)
 
     async def _next_event(self) -> Event:
         try:
             async with asyncio.timeout_at(self._wake_seconds) as self._alarm:
                 await self._until_readable()
-                return _event_of(await self._websocket.receive())
+                return _event_of(await receive(self._websocket, self.intake))
         except TimeoutError:
             return Woken()
+        except OSError:
+            return ConnectionLost()  # while a ping was answered
         finally:
             self._alarm = None
 
     async def _until_readable(self) -> None:
-        """Wait where the peer is ahead of its grant, of our answers, or everybody is ahead of the store."""
+        """Wait where the peer is ahead of its grant."""
         pause_seconds = self._resume_seconds - asyncio.get_running_loop().time()
         if pause_seconds > 0:
             await asyncio.sleep(pause_seconds)
-        while self._requests_bytes > REQUESTS_BYTES_MAX:
-            self._request_taken.clear()
-            await self._request_taken.wait()
-        await self._hub.until_room()
 
     def _count(self, event: Event, effects: Sequence[Effect]) -> None:
         """Count what came, and read nothing more for a while where that was more than was granted."""
@@ -231,10 +259,10 @@ class Link:
                     self._has_outgoing.clear()
                     await self._has_outgoing.wait()
                     continue
-                await self._keep_pace(*self._outbox[0])
-                raw, _ = self._outbox.popleft()
+                raw, frame = self._outbox.popleft()
+                await self._keep_pace(raw, frame)
+                await self._send_now(raw, SEND_SECONDS)
                 self._note_outbox(-len(raw))
-                await self._send_now(raw)
         except (OSError, TimeoutError):
             self._tell(ConnectionLost())
 
@@ -251,22 +279,44 @@ class Link:
         """Look up answers while there is room for one more."""
         while True:
             await self._answer_room.acquire()
-            request = await self._requests.get()
-            self._requests_bytes -= len(encode_frame(request))
-            self._request_taken.set()
-            self._answers.put_nowait(encode_frame(await self._hub.answer(self, request)))
+            request, size = await self._requests.get()
+            answer, counted_bytes = await self._hub.answer_within(self, request)
+            self._take(size)
+            self._count_answer(counted_bytes)
+            self._answers.put_nowait((answer, counted_bytes))
+
+    def _count_answer(self, change_bytes: int) -> None:
+        """Know what counts against all links' answers, to give it back when the link ends."""
+        self._answers_counted += change_bytes
+        if change_bytes < 0:
+            self._hub.answered(self, -change_bytes)
 
     async def _send_answers(self) -> None:
         try:
             while True:
-                await self._send_now(await self._answers.get())
+                answer, counted_bytes = await self._answers.get()
+                await self._send_now(answer, ANSWER_SECONDS if counted_bytes else SEND_SECONDS)
+                self._count_answer(-counted_bytes)
                 self._answer_room.release()
         except (OSError, TimeoutError):
             self._tell(ConnectionLost())
 
-    async def _send_now(self, raw: bytes) -> None:
-        async with asyncio.timeout(SEND_SECONDS):
+    async def _send_now(self, raw: bytes, patience_seconds: float) -> None:
+        async with asyncio.timeout(patience_seconds):
             await self._websocket.send_bytes(raw)
+
+
+async def receive(websocket: WebSocket, intake: Intake | None) -> WSMessage:
+    """Return what comes next; the WebSocket's own pings are answered here, because they have to be counted."""
+    while True:
+        message = await websocket.receive()
+        if message.type not in (WSMsgType.PING, WSMsgType.PONG):
+            return message
+        if intake is not None:
+            intake.taken(len(message.data))
+        if message.type is WSMsgType.PING and not websocket.closed:
+            await websocket.pong(message.data)
+        await asyncio.sleep(0)  # a thousand of them hold up nobody
 
 
 def remote_address(websocket: WebSocket) -> str:

@@ -16,14 +16,17 @@ from random import SystemRandom
 from statistics import median_low
 
 from node.errors import NodeError
+from node.federation.budget import Budget
 from node.federation.driver import Driver
-from node.federation.link import Link, WebSocket, remote_address
+from node.federation.intake import MESSAGE_BYTES_MAX, Intake
+from node.federation.link import SMALL_ANSWER_BYTES_MAX, Link, WebSocket, remote_address
+from node.federation.memory import LOOKUPS_MAX, MEMORY, Memory
 from node.federation.store import FederationStore
 from node.writer.clock import system_clock
 from protocol.exchange.chance import Chance
 from protocol.exchange.discovery import Discovery
 from protocol.exchange.discovery_events import Dial, PeerMet, Trust
-from protocol.exchange.frames import NONCE_BYTES, Answer, Bye, Frame, Request, encode_frame
+from protocol.exchange.frames import NONCE_BYTES, Bye, Frame, Request, encode_frame
 from protocol.exchange.http_witnesses import AskWitness
 from protocol.exchange.identify import identify
 from protocol.exchange.rates import Meter, Meters, Ranges, range_of
@@ -31,12 +34,10 @@ from protocol.exchange.replication_events import FrameReceived, PeerClosed, Peer
 from protocol.exchange.session import Admit, Binding, OwnSide, Role, Session, is_newcomer_kept
 from protocol.identity.keys import to_base32
 from protocol.limits import (
-    HANDSHAKES_MAX,
-    OUTBOXES_BYTES_MAX,
+    FRAME_BYTES_MAX,
     RANGE_PLACES_MAX,
     RANGE_SHARE,
     SESSIONS_FOUND_MAX,
-    SESSIONS_MAX,
 )
 from storage.errors import StorageError
 
@@ -60,18 +61,21 @@ class Links:
         own: OwnSide,
         store: FederationStore,
         *,
-        sessions_max: int = SESSIONS_MAX,
+        memory: Memory = MEMORY,
         chance: Chance | None = None,
         on_dial: Callable[[Dial], None] = lambda _dial: None,
         on_ask_witness: Callable[[AskWitness], None] = lambda _ask: None,
     ) -> None:
-        """Take who we are and what we grant, the store, how many sessions may stand, chance, and who connects."""
-        discovery = Discovery(own, chance or SystemRandom())
-        self.driver = Driver(store, self, discovery, own.identity.community)
+        """Take who we are and what we grant, the store, what may be held in memory, chance, and who connects."""
+        discovery = Discovery(own, chance or SystemRandom(), memory.bounds)
+        self.driver = Driver(store, self, discovery, own.identity.community, memory)
         self.dial = on_dial
         self.ask_witness = on_ask_witness
         self._own = own
-        self._sessions_max = sessions_max
+        self._memory = memory
+        self._places = Budget(memory.large_messages * MESSAGE_BYTES_MAX)
+        self._answers = Budget(memory.answers_bytes)
+        self._lookups = asyncio.Semaphore(LOOKUPS_MAX)
         self._ranges = Ranges(lambda now_ms: Meters(own.grant, now_ms, share=RANGE_SHARE))
         self._outboxes_bytes = 0
         self._strangers: set[bytes] = set()
@@ -92,7 +96,13 @@ class Links:
         return self._open.get(community) if community else None
 
     async def hold(
-        self, websocket: WebSocket, role: Role, binding: Binding, *, dialled: Dial | None = None
+        self,
+        websocket: WebSocket,
+        role: Role,
+        binding: Binding,
+        *,
+        dialled: Dial | None = None,
+        intake: Intake | None = None,
     ) -> Link | None:
         """Carry a connection to its end and return its link; None where there was no room for it."""
         address = remote_address(websocket)
@@ -109,7 +119,7 @@ class Links:
             identify=identify,
             expected=dialled.expected if dialled else None,
         )
-        link = Link(self, websocket, session)
+        link = Link(self, websocket, session, intake)
         self._all[link] = _Known(address, dialled, role == "listener" and binding.way == "proxied")
         try:
             end = await link.run()
@@ -153,10 +163,31 @@ class Links:
         if community is not None:
             self.driver.tell(FrameReceived(community, frame))
 
-    async def answer(self, link: Link, request: Request) -> Answer:
-        """Answer a peer."""
+    async def answer_within(self, link: Link, request: Request) -> tuple[bytes, int]:
+        """Answer a peer; a large answer is looked up again once there is room for it, and not held before that."""
+        answer = await self._look_up(link, request)
+        size = len(answer)
+        if size <= SMALL_ANSWER_BYTES_MAX:
+            return answer, 0
+        if self._answers.try_take(size, is_stranger=link.is_stranger):
+            return answer, size
+        del answer
+        await self._answers.take(FRAME_BYTES_MAX, is_stranger=link.is_stranger)
+        try:
+            answer = await self._look_up(link, request)
+        except asyncio.CancelledError:
+            self._answers.give_back(FRAME_BYTES_MAX, is_stranger=link.is_stranger)
+            raise
+        return answer, FRAME_BYTES_MAX
+
+    async def _look_up(self, link: Link, request: Request) -> bytes:
         assert link.admitted is not None, "requests come after the proof"
-        return await self.driver.answer(link.admitted.identity.community, request)
+        async with self._lookups:
+            return encode_frame(await self.driver.answer(link.admitted.identity.community, request))
+
+    def answered(self, link: Link, counted_bytes: int) -> None:
+        """Let others have the room of an answer that is sent."""
+        self._answers.give_back(counted_bytes, is_stranger=link.is_stranger)
 
     async def until_room(self) -> None:
         """Wait until the store has taken up what came before."""
@@ -172,7 +203,7 @@ class Links:
     def outbox_changed(self, change_bytes: int) -> None:
         """Let nobody's slow reading fill our memory: beyond the bound, who keeps us waiting for most goes."""
         self._outboxes_bytes += change_bytes
-        if change_bytes > 0 and self._outboxes_bytes > OUTBOXES_BYTES_MAX:
+        if change_bytes > 0 and self._outboxes_bytes > self._memory.outboxes_bytes:
             slowest = max(self._all, key=lambda link: link.outbox_bytes if link.end is None else -1)
             slowest.close("session_slow")
 
@@ -207,7 +238,9 @@ class Links:
             for link, known in self._all.items()
             if link.role == role and link.admitted is None
         ]
-        return len(greeting) < HANDSHAKES_MAX and greeting.count(range_of(address)) < RANGE_PLACES_MAX
+        places = self._memory.handshakes
+        of_range = min(RANGE_PLACES_MAX, places // 2)
+        return len(greeting) < places and greeting.count(range_of(address)) < of_range
 
     def _is_newcomer_kept(self, newcomer: Link, present: Link, community: bytes) -> bool:
         own = self._own.identity.community
@@ -219,10 +252,11 @@ class Links:
 
     def _has_place(self, trust: Trust) -> bool:
         """Whether there is room for one more; strangers, who can be any number, never take all of it."""
-        if len(self._open) >= self._sessions_max:
+        sessions_max = self._memory.sessions
+        if len(self._open) >= sessions_max:
             return False
         return trust == "followed" or len(self._strangers) < min(
-            SESSIONS_FOUND_MAX, max(1, self._sessions_max // 2)
+            SESSIONS_FOUND_MAX, max(1, sessions_max // 2)
         )
 
     def _open_session(self, link: Link, admit: Admit, present: Link | None, trust: Trust) -> None:
@@ -230,6 +264,11 @@ class Links:
         if link.role == "listener":
             self.dialled_ms = system_clock()
         link.measure(self._make_meter(link, trust))
+        link.is_stranger = trust != "followed"
+        if link.intake is not None:
+            link.intake.admit(
+                self._places, is_stranger=link.is_stranger, on_slow=lambda: link.close("session_slow")
+            )
         self._strangers.discard(community) if trust == "followed" else self._strangers.add(community)
         if present is not None:
             present.close("session_duplicate")

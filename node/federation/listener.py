@@ -4,8 +4,8 @@
     await listener.start(task_group)
     await listener.stop()
 
-`accept(websocket)` holds the connection until its session is over. How many connections there are, how many come
-from one address range, and how long one may take to ask for the WebSocket, is bounded before a word is exchanged.
+`accept(websocket, intake)` holds the connection until its session is over. How many connections there are, how many
+come from one address range, and how long one may take to ask for the WebSocket, is bounded before a word is exchanged.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from node.federation.link import FEDERATION_PATH, MESSAGE_BYTES_MAX
+from node.federation.intake import MESSAGE_BYTES_MAX, Intake
+from node.federation.link import FEDERATION_PATH
 from protocol.exchange.rates import Bucket, Ranges, range_of
 from protocol.limits import (
     CONNECTIONS_BURST,
     CONNECTIONS_SECOND,
-    CONNECTIONS_WAITING_MAX,
     HANDSHAKE_MS,
     RANGE_PLACES_MAX,
 )
@@ -33,7 +33,7 @@ NO_FILES_SECONDS = 1.0  # how long no connection is taken after the system refus
 log = logging.getLogger("wildgrass.federation")
 
 _Name = tuple[str, int]  # of the other end of a connection; those of IPv6 have two numbers more
-Accept = Callable[[web.WebSocketResponse], Awaitable[None]]
+Accept = Callable[[web.WebSocketResponse, Intake], Awaitable[None]]
 
 
 def make_handler(accept: Accept) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -41,10 +41,11 @@ def make_handler(accept: Accept) -> Callable[[web.Request], Awaitable[web.Stream
 
     async def handle(request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(
-            timeout=CLOSE_SECONDS, max_msg_size=MESSAGE_BYTES_MAX, compress=False
+            timeout=CLOSE_SECONDS, max_msg_size=MESSAGE_BYTES_MAX, compress=False, autoping=False
         )
         await websocket.prepare(request)
-        await accept(websocket)
+        assert request.transport is not None, "a connection that is prepared stands"
+        await accept(websocket, Intake(request.transport, is_masked=True))
         return websocket
 
     return handle
@@ -53,8 +54,14 @@ def make_handler(accept: Accept) -> Callable[[web.Request], Awaitable[web.Stream
 class Listener:
     """The federation's own server on a socket that is bound already."""
 
-    def __init__(self, bound: socket.socket, context: ssl.SSLContext | None, accept: Accept) -> None:
-        """Take a bound socket, which this listener closes; `context` is None where TLS ends at a proxy before it."""
+    def __init__(
+        self, bound: socket.socket, context: ssl.SSLContext | None, accept: Accept, connections_max: int
+    ) -> None:
+        """Take a bound socket, which this listener closes; `context` is None where TLS ends at a proxy before it.
+
+        So many as `connections_max` may wait at a time for their WebSocket.
+        """
+        self._connections_max = connections_max
         app = web.Application()
         app.router.add_get(FEDERATION_PATH, make_handler(self._take))
         self._runner = web.AppRunner(
@@ -103,7 +110,8 @@ class Listener:
             return False
         bucket.take(1, now_ms)
         in_range = sum(range_of(name[0]) == range_of(address) for name in self._waiting)
-        return len(self._waiting) < CONNECTIONS_WAITING_MAX and in_range < RANGE_PLACES_MAX
+        places = self._connections_max
+        return len(self._waiting) < places and in_range < min(RANGE_PLACES_MAX, places // 2)
 
     async def _connect(self, connection: socket.socket, name: _Name) -> None:
         """Speak TLS, and give the other end some time to ask for the WebSocket: `_take` ends this task."""
@@ -125,8 +133,8 @@ class Listener:
             if self._waiting.get(name) is asyncio.current_task():
                 del self._waiting[name]
 
-    async def _take(self, websocket: web.WebSocketResponse) -> None:
+    async def _take(self, websocket: web.WebSocketResponse, intake: Intake) -> None:
         waiting = self._waiting.pop(websocket.get_extra_info("peername"), None)
         if waiting is not None:
             waiting.cancel()
-        await self._accept(websocket)
+        await self._accept(websocket, intake)

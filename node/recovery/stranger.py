@@ -13,6 +13,7 @@ from aiohttp import WSMsgType
 
 from node.errors import NodeError
 from node.federation.dialer import Connection, open_connection
+from node.federation.link import receive
 from node.writer.clock import system_clock
 from protocol.errors import SessionError
 from protocol.exchange.addresses import Address, parse_address
@@ -67,16 +68,15 @@ async def ask_for_boxes(addresses: Sequence[str], recovery_key: SigningKey) -> l
         parsed = [parse_address(text) for text in addresses]
     except ValueError as error:
         raise NodeError("request_field_refused", str(error)) from error
-    async with aiohttp.ClientSession() as client:
-        return await asyncio.gather(*(_ask(client, address, recovery_key) for address in parsed))
+    return await asyncio.gather(*(_ask(address, recovery_key) for address in parsed))
 
 
-async def _ask(client: aiohttp.ClientSession, address: Address, recovery_key: SigningKey) -> BoxAnswer:
+async def _ask(address: Address, recovery_key: SigningKey) -> BoxAnswer:
     own = _nobody()
     try:
         async with (
             asyncio.timeout(ANSWER_SECONDS),
-            open_connection(client, address) as connection,
+            open_connection(address, may_be_near=True) as connection,
         ):
             talk = _Talk(connection, own)
             keeper = await talk.open()
@@ -145,10 +145,11 @@ class _Talk:
                 raise SessionError(effect.code if not effect.by_peer else "session_lost", effect.detail)
 
     async def _receive(self) -> None:
-        message = await self.connection.websocket.receive()
+        message = await receive(self.connection.websocket, self.connection.intake)
         if message.type is not WSMsgType.BINARY:
             raise SessionError("session_lost")
         await self.tell(MessageReceived(message.data))
+        self.connection.intake.taken(len(message.data))
 
 
 def _nobody() -> OwnSide:

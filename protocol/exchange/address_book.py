@@ -22,6 +22,7 @@ from protocol.exchange.identify import identify
 from protocol.limits import (
     ADDRESS_RECORD_AHEAD_MS_MAX,
     COMERS_MAX,
+    FOUND_BYTES,
     FOUND_BYTES_MAX,
     GENESIS_TOLD_BYTES_MAX,
     HINTS_MAX,
@@ -50,8 +51,9 @@ class AddressBook:
     without being asked for, and one for each peer of those that it told of.
     """
 
-    def __init__(self, own: bytes, known: Iterable[Known] = ()) -> None:
+    def __init__(self, own: bytes, known: Iterable[Known] = (), *, bytes_max: int = FOUND_BYTES_MAX) -> None:
         """Take the own community, which is in no book, and what is known from before."""
+        self._bytes_max = bytes_max
         self._own = own
         self._known: dict[bytes, Known] = {}
         self._records: dict[bytes, AddressRecord] = {}
@@ -206,7 +208,7 @@ class AddressBook:
         """While the crowds hold too many bytes, the one with the most loses its oldest, but nobody the newest."""
         forgotten: list[bytes] = []
         sizes = {source: sum(map(self._size, crowd)) for source, crowd in self._crowds.items()}
-        while sum(sizes.values()) > FOUND_BYTES_MAX:
+        while sum(sizes.values()) > self._bytes_max:
             source = max(sizes, key=lambda name: sizes[name])
             oldest = next((name for name in self._crowds[source] if name != newest), None)
             if oldest is None:
@@ -219,7 +221,8 @@ class AddressBook:
         return forgotten
 
     def _size(self, name: bytes) -> int:
-        return len(self._known[name].genesis) + len(self._known[name].record) if name in self._known else 0
+        known = self._known.get(name)
+        return FOUND_BYTES + len(known.genesis) + 2 * len(known.record) if known is not None else FOUND_BYTES
 
     def _forget(self, name: bytes) -> None:
         self._ruled.discard(name)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from protocol.errors import SessionError
 from protocol.exchange.address_book import AddressBook, News
 from protocol.exchange.addresses import Address, AddressRecord, make_address_record, parse_address_record
+from protocol.exchange.bounds import LIMITS, Bounds
 from protocol.exchange.chance import Chance
 from protocol.exchange.dialling import Dialling
 from protocol.exchange.discovery_events import (
@@ -118,10 +119,11 @@ class Discovery:
     )
     FRAMES: ClassVar[frozenset[type]] = frozenset({AddressesGet, AddressTold})
 
-    def __init__(self, own: OwnSide, chance: Chance) -> None:
+    def __init__(self, own: OwnSide, chance: Chance, bounds: Bounds = LIMITS) -> None:
         """Take who we are and where randomness comes from; nothing is done before `SearchBegun`."""
         self._own = own
         self._chance = chance
+        self._bounds = bounds
         self._book = AddressBook(own.identity.community)
         self._dialling = Dialling(chance)
         self._clock_ms = 0  # add it to `now_ms` for the time since 1970
@@ -166,7 +168,9 @@ class Discovery:
 
     def _begun(self, event: SearchBegun, now_ms: int) -> list[Any]:
         self._clock_ms = event.time_ms - now_ms
-        self._book = AddressBook(self._own.identity.community, event.known)
+        self._book = AddressBook(
+            self._own.identity.community, event.known, bytes_max=self._bounds.found_bytes
+        )
         if event.own_record:
             self._own_time_ms = parse_address_record(event.own_record).time_ms
         for known in event.known:

@@ -10,6 +10,7 @@ fastest paths stays; over pruned links heads are announced, and what no news fol
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from protocol.exchange.bounds import LIMITS, Bounds
 from protocol.exchange.frames import Graft, Heads, News, Prune
 from protocol.exchange.frames.fields import NO_INSTANCE
 from protocol.exchange.heads import OfferedHead, state_head
@@ -19,11 +20,8 @@ from protocol.identity.keys import HASH_BYTES
 from protocol.limits import (
     GRACE_MS,
     HELD_BACK_MAX,
-    LANES_NOTED_MAX,
-    OFFERS_BYTES_MAX,
     PRUNED_BY_ONE_MAX,
     PRUNED_BY_ONE_MIN,
-    PRUNED_MAX,
 )
 from protocol.log.origin import Origin
 
@@ -52,10 +50,11 @@ class _Link:
 class Dissemination:
     """The tree of every community over one node's links."""
 
-    def __init__(self, shares: Shares[Waiting] | None = None) -> None:
+    def __init__(self, shares: Shares[Waiting] | None = None, bounds: Bounds = LIMITS) -> None:
         """Start without links; `shares` is where it is counted what announcements hold while they wait."""
+        self._bounds = bounds
         self._links: dict[bytes, _Link] = {}
-        self._shares: Shares[Waiting] = shares or Shares(OFFERS_BYTES_MAX)
+        self._shares: Shares[Waiting] = shares or Shares(bounds.offers_bytes)
         self._noted = 0
         self._held_back: dict[Origin, tuple[int, dict[bytes, OfferedHead]]] = {}
 
@@ -90,7 +89,7 @@ class Dissemination:
         """Note that a peer has stated a head of this size; what finds no room costs it one copy too many."""
         sizes = self._links[peer].sizes
         if origin not in sizes:
-            if self._noted >= LANES_NOTED_MAX:
+            if self._noted >= self._bounds.lanes_noted:
                 return
             self._noted += 1
         sizes[origin] = size
@@ -133,7 +132,7 @@ class Dissemination:
             return True
         links = self._links.values()
         in_all = sum(len(link.pruned) + len(link.unwanted) + len(link.refused) for link in links)
-        return count < PRUNED_BY_ONE_MAX and in_all < PRUNED_MAX
+        return count < PRUNED_BY_ONE_MAX and in_all < self._bounds.prunes
 
     def take_back(self) -> list[Send]:
         """Ask again for the news of what was not followed: it may be followed now."""

@@ -29,6 +29,7 @@ from protocol.exchange.holding import (
     StoreStep,
 )
 from protocol.exchange.news import steps_from_news
+from protocol.limits import FETCH_BYTES_MAX
 from protocol.log.origin import Origin
 
 
@@ -158,8 +159,9 @@ class State(Enum):
 class LaneFollower:
     """The machine of one lane."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, *, fetch_bytes_max: int = FETCH_BYTES_MAX) -> None:
         """Start with nothing known; the caller has the store asked."""
+        self._fetch_bytes_max = fetch_bytes_max
         self.state = State.LOADING
         self.origin = origin
         self._offers: dict[bytes, OfferedHead] = {}
@@ -436,7 +438,7 @@ class LaneFollower:
             self._stop()
             return [*effects, ReportFork(self.origin, self._held.adopted, head)]
         self.state = State.FETCHING
-        self._fetch = LaneFetch(self._held, head)
+        self._fetch = LaneFetch(self._held, head, bytes_max=self._fetch_bytes_max)
         by_size = sorted(self._offers.items(), key=lambda item: -item[1].checkpoint.size)
         for peer, offer in by_size:  # first one that has the whole head, or nobody could be asked yet
             effects += self._join(peer, offer)

@@ -13,6 +13,7 @@ from typing import ClassVar, get_args
 
 from protocol.errors import ProtocolError, SessionError
 from protocol.exchange import following, listing
+from protocol.exchange.bounds import LIMITS, Bounds
 from protocol.exchange.dissemination import HELD_BACK, OFFERED, Dissemination, Waiting
 from protocol.exchange.fetch import Answered, Ask, PeerLeft, Stored, Unanswered
 from protocol.exchange.following import (
@@ -82,9 +83,6 @@ from protocol.exchange.standing import Standing
 from protocol.lanes.kind import CHARTER
 from protocol.limits import (
     FETCHES_MAX,
-    LANES_LOADING_MAX,
-    OFFERS_BYTES_MAX,
-    PASSED_ON_MAX,
     PLACE_KEPT_MS,
     POLL_MS,
     POLL_RESTLESS_MS,
@@ -101,17 +99,19 @@ class Replication:
     HEARS: ClassVar[frozenset[type]] = frozenset(get_args(Event))
     FRAMES: ClassVar[frozenset[type]] = frozenset()  # whatever no other machine claims
 
-    def __init__(self, *, fetches_max: int = FETCHES_MAX) -> None:
+    def __init__(self, *, fetches_max: int = FETCHES_MAX, bounds: Bounds = LIMITS) -> None:
         """Start without peers and lanes."""
+        self._bounds = bounds
         self._peers: dict[bytes, OpenPeer] = {}
         self.standing = Standing()
         self._places = Places()
         self._keep_ms = 0
         self._adopting: Counter[Origin] = Counter()
         self._deadlines = Deadlines()
-        self._shares: Shares[Waiting] = Shares(OFFERS_BYTES_MAX)
-        self._dissemination = Dissemination(self._shares)
-        self._passing: dict[tuple[Origin, int], News] = {}
+        self._shares: Shares[Waiting] = Shares(bounds.offers_bytes)
+        self._dissemination = Dissemination(self._shares, bounds)
+        self._passing: dict[tuple[Origin, int], tuple[News, int]] = {}
+        self._passing_bytes = 0
         self._pushing: dict[Origin, set[bytes]] = {}
         self._followers: dict[Origin, LaneFollower] = {}
         self._wanting: dict[Origin, LaneFollower] = {}
@@ -283,9 +283,15 @@ class Replication:
         told = self._pushed(NewsOffered(peer, offer, news), now_ms)
         if follower is not None and follower.has(offer):
             self._dissemination.take_news(peer, origin)
-            if len(self._passing) < PASSED_ON_MAX:
-                self._passing[origin, offer.checkpoint.size] = news
+            self._keep_news(origin, offer, news)
         return [*effects, *told]
+
+    def _keep_news(self, origin: Origin, offer: OfferedHead, news: News) -> None:
+        """Keep news to be passed on once it is stored; what finds no room is announced without its entries."""
+        size = len(news.packed) + offer.memory_bytes
+        if self._passing_bytes + size <= self._bounds.news_bytes:
+            self._passing[origin, offer.checkpoint.size] = (news, size)
+            self._passing_bytes += size
 
     def _pushed(self, event: Offered | NewsOffered, now_ms: int) -> list[Effect]:
         """Offer what a peer pushed, and remember who did until it is known whether the lane is wanted."""
@@ -311,10 +317,12 @@ class Replication:
         follower = self._followers.get(origin)
         effects: list[Effect] = []
         if follower is None:
-            if len(self._loading) >= LANES_LOADING_MAX:
+            if len(self._loading) >= self._bounds.lanes_loading:
                 self._places.doubt(event.peer)
                 return []
-            follower = self._followers[origin] = LaneFollower(origin)
+            follower = self._followers[origin] = LaneFollower(
+                origin, fetch_bytes_max=self._bounds.fetch_bytes
+            )
             self._loading.add(origin)
             effects.append(LoadLanes((origin,)))
         self._dissemination.note_shown(event.peer, follower.origin, event.offer.checkpoint.size)
@@ -404,9 +412,9 @@ class Replication:
 
     def _pass_on(self, origin: Origin, size: int) -> News | None:
         """Return the news by which a lane came to this size, and let go of what it is past."""
-        passed_on = self._passing.get((origin, size))
+        passed_on, _ = self._passing.get((origin, size), (None, 0))
         for key in [key for key in self._passing if key[0] == origin and key[1] <= size]:
-            del self._passing[key]
+            self._passing_bytes -= self._passing.pop(key)[1]
         return passed_on
 
     def _wishes_changed(self, _event: WishesChanged, now_ms: int) -> list[Effect]:

@@ -16,6 +16,7 @@ from hashlib import sha256
 from itertools import product
 from typing import Any, ClassVar
 
+from protocol.exchange.bounds import LIMITS, Bounds
 from protocol.exchange.frames import (
     Answer,
     Statement,
@@ -42,7 +43,6 @@ from protocol.limits import (
     STATEMENTS_ASKED_MAX,
     STATEMENTS_JUDGED_MAX,
     STATEMENTS_LISTED_MAX,
-    STATEMENTS_NOTED_MAX,
     STATEMENTS_OF_ONE_MAX,
     STATEMENTS_OF_ONE_MIN,
     STATEMENTS_PAGE_MAX,
@@ -159,8 +159,9 @@ class Statements:
     )
     FRAMES: ClassVar[frozenset[type]] = frozenset({StatementNews})
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds = LIMITS) -> None:
         """Start without knowing what the store holds: it is asked when the first peer comes."""
+        self._bounds = bounds
         self.state = State.UNASKED
         self._through: int | None = None
         self._held: set[bytes] = set()
@@ -319,7 +320,7 @@ class Statements:
         if count < STATEMENTS_OF_ONE_MIN:
             return True
         in_all = sum(len(peer.holds) + len(peer.wanted) for peer in self._peers.values())
-        return count < STATEMENTS_OF_ONE_MAX and in_all < STATEMENTS_NOTED_MAX
+        return count < STATEMENTS_OF_ONE_MAX and in_all < self._bounds.statements_noted
 
     def _note(self, peer: _Peer, digest: bytes) -> None:
         """Remember that a peer holds a statement; what is not remembered costs it one copy too many."""

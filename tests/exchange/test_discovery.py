@@ -46,6 +46,7 @@ from protocol.limits import (
     COMERS_MAX,
     DIAL_TARGETS_MAX,
     FOLLOWED_BY_RULES_MAX,
+    FOUND_BYTES,
     FOUND_BYTES_MAX,
     LINKS_WANTED,
     RECORD_BYTES_MAX,
@@ -287,8 +288,7 @@ def test_what_is_found_holds_no_more_bytes_than_may_be() -> None:
     for number in range(1, COMERS_MAX):
         effects = search.tell(PeerMet(number.to_bytes(32, "big"), genesis, "found"))
     known = [one.known for one in search.machine.sightings(0)]
-    assert sum(len(each.genesis) for each in known) <= FOUND_BYTES_MAX + len(SHOP.genesis)
-    assert len(known) == FOUND_BYTES_MAX // RECORD_BYTES_MAX + 1
+    assert len(known) == FOUND_BYTES_MAX // (RECORD_BYTES_MAX + FOUND_BYTES) + 1
     assert known[0].community == SHOP.community
     assert [each for each in effects if isinstance(each, ForgetKnown)]
 

@@ -273,8 +273,8 @@ def test_what_comes_before_the_store_has_answered_waits_within_a_bound() -> None
 def test_whoever_fills_what_waits_early_takes_no_room_from_others() -> None:
     """Of a peer that states heads without end the newest pages go, and it has not answered; others have."""
     machine, _ = started(*OPENED)
-    page = stated(C, *[head(10)] * HEADS_PAGE_MAX)
-    for _ in range(EARLY_STATEMENTS_MAX // HEADS_PAGE_MAX + 1):
+    page = stated(C, *[head(10)] * (EARLY_STATEMENTS_MAX // 2))
+    for _ in range(3):
         machine.handle(page, 0)
     machine.handle(stated(B, head(10)), 0)
     effects = machine.handle(loaded(B, C), 0)

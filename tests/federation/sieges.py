@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.config.keys import MEMORY_BYTES_MIN
 from tests.exchange.villages import entries
 from tests.federation.hostile_peer import LoopProbe, in_a_crowd
 from tests.federation.loopback import LoopbackNode, until
@@ -47,8 +48,9 @@ class Siege:
 
 @asynccontextmanager
 async def siege(*dialled: str) -> AsyncIterator[Siege]:
-    """`dialled` are addresses that the victim was told to dial."""
-    async with LoopbackNode("victim", *dialled) as victim, LoopbackNode("honest", victim) as honest:
+    """`dialled` are addresses that the victim was told to dial; it has as little memory as a node can have."""
+    small = {"memory_bytes": str(MEMORY_BYTES_MIN)}
+    async with LoopbackNode("victim", *dialled, **small) as victim, LoopbackNode("honest", victim) as honest:
         there = Siege(victim, honest)
         await there.replicate()
         yield there

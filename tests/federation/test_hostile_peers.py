@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from node.federation import listener
-from node.federation.link import MESSAGE_BYTES_MAX
+from node.federation.intake import MESSAGE_BYTES_MAX
+from node.vault import Vault
 from protocol.exchange.frames import (
     BlobGet,
     Bye,
@@ -106,7 +109,7 @@ MESSAGES = {
     "fragments without a beginning": (web_frame(b"x", opcode=CONTINUATION), ""),
     "fragments without an end": (
         web_frame(b"x", is_last=False) + web_frame(bytes(65_536), opcode=CONTINUATION, is_last=False) * 20,
-        "",
+        "frame_too_large",
     ),
     "a nested bomb": (web_frame(b"\x91" * 60_000), "frame_malformed"),
     "a map for an array": (web_frame(b"\x81\xa4ping\x01"), "frame_malformed"),
@@ -165,6 +168,16 @@ async def is_served(address: str) -> bool:
 
 
 # What a stranger with an open session can do to others: nothing.
+
+
+@asynccontextmanager
+async def one_of_few(doors: asyncio.Semaphore, address: str, vault: Vault) -> AsyncIterator[HostilePeer]:
+    """An open session, made while few others are: of one address range no more may greet at a time."""
+    async with AsyncExitStack() as stack:
+        async with doors:
+            peer = await stack.enter_async_context(hostile_peer(address))
+            await peer.greet(vault)
+        yield peer
 
 
 async def repeat(peer: HostilePeer, frames: list[Frame], times: int) -> None:
@@ -310,21 +323,45 @@ async def test_a_head_far_ahead_of_everything_is_asked_for_and_given_up() -> Non
         assert there.victim.holds(origin) == []
 
 
+async def test_messages_that_never_become_whole_cost_what_is_printed() -> None:
+    """Eight strangers begin a large frame each; two are read, the rest waits in their own buffers, and all go."""
+    vaults = [make_vault(f"dawdler {number}") for number in range(8)]
+    whole = web_frame(
+        encode_frame(SealedPut(1, (SealedObject(bytes(32), bytes(SEALED_BYTES_MAX - 200), ()),)))
+    )
+    async with siege() as there:
+
+        async def dawdle(number: int, doors: asyncio.Semaphore, begun: asyncio.Barrier) -> None:
+            async with one_of_few(doors, there.victim.address, vaults[number]) as peer:
+                sending = asyncio.ensure_future(peer.send(whole[:-1]))
+                await asyncio.wait([sending], timeout=1)
+                await begun.wait()
+                sending.cancel()
+
+        async def attack() -> None:
+            begun, doors = asyncio.Barrier(len(vaults)), asyncio.Semaphore(3)
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(len(vaults)):
+                    tasks.create_task(dawdle(number, doors, begun))
+
+        await there.under(attack)
+
+
 async def test_many_who_never_read_cost_what_is_printed() -> None:
     """Each asks for more than it takes; the bound of the process is never reached, and all of them go."""
     vaults = [make_vault(f"sloth {number}") for number in range(12)]
     async with siege() as there:
         there.victim.store.blobs = {bytes(32): bytes(1_048_576)}
 
-        async def sloth(number: int) -> None:
-            async with hostile_peer(there.victim.address) as peer:
-                await peer.greet(vaults[number])
+        async def sloth(number: int, doors: asyncio.Semaphore) -> None:
+            async with one_of_few(doors, there.victim.address, vaults[number]) as peer:
                 await repeat(peer, [BlobGet(number, bytes(32), 0, 1_048_576) for number in range(1, 64)], 1)
                 await peer.say(Ping(1))
 
         async def attack() -> None:
+            doors = asyncio.Semaphore(3)
             async with asyncio.TaskGroup() as tasks:
                 for number in range(len(vaults)):
-                    tasks.create_task(sloth(number))
+                    tasks.create_task(sloth(number, doors))
 
         await there.under(attack)

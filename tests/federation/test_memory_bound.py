@@ -2,29 +2,21 @@
 
 import asyncio
 
+import pytest
+
+from node.config.keys import MEMORY_BYTES_MIN
 from node.federation.driver import Driver
-from node.federation.link import ANSWERS_HELD_MAX, MESSAGE_BYTES_MAX, SOCKET_BYTES_MAX
 from node.federation.links import Links
-from node.federation.memory import memory_bytes_max, terms
+from node.federation.memory import MEMORY_BYTES_MAX, memory_of_machine, share_memory
+from protocol.exchange.bounds import Bounds
 from protocol.exchange.holding import StoreEntries
 from protocol.exchange.replication import Replication
 from protocol.limits import (
-    CONNECTIONS_WAITING_MAX,
-    EARLY_STATEMENTS_MAX,
-    FETCH_BUNDLES_MAX,
     FETCHES_MAX,
-    FOUND_BYTES_MAX,
     FRAME_BYTES_MAX,
     HANDSHAKES_MAX,
-    LANES_LOADING_MAX,
-    LANES_NOTED_MAX,
-    OFFERS_BYTES_MAX,
     OUTBOXES_BYTES_MAX,
-    PASSED_ON_MAX,
-    PRUNED_MAX,
-    REQUESTS_BYTES_MAX,
-    STATEMENTS_JUDGED_MAX,
-    STATEMENTS_NOTED_MAX,
+    SESSIONS_MAX,
     STEPS_BYTES_MAX,
 )
 from protocol.log.origin import Origin
@@ -32,37 +24,43 @@ from tests.federation.loopback import LoopbackNode, LoopbackStore, make_vault
 from tests.federation.test_sessions_over_tls import own_side
 
 
-def test_the_terms_of_the_sum_are_the_bounds_that_are_kept() -> None:
-    """Each term is a product of bounds; the sum is printed for as many sessions as may stand."""
-    for sessions in (1, 16, 64, 256):
-        links = sessions + HANDSHAKES_MAX
-        assert terms(sessions) == {
-            "sockets": (links + CONNECTIONS_WAITING_MAX) * SOCKET_BYTES_MAX,
-            "greetings": links * 120_000,
-            "messages_coming": links * 2 * MESSAGE_BYTES_MAX,
-            "requests_waiting": sessions * (REQUESTS_BYTES_MAX + FRAME_BYTES_MAX),
-            "requests_asked": sessions * 131_072,
-            "answers_going": sessions * ANSWERS_HELD_MAX * FRAME_BYTES_MAX,
-            "outboxes": OUTBOXES_BYTES_MAX + sessions * FRAME_BYTES_MAX,
-            "steps": 2 * (STEPS_BYTES_MAX + sessions * FRAME_BYTES_MAX),
-            "fetches": FETCHES_MAX * (FETCH_BUNDLES_MAX * 1_048_576 + 256 * 65_537),
-            "offers": OFFERS_BYTES_MAX + EARLY_STATEMENTS_MAX * 7_680,
-            "lanes_loading": LANES_LOADING_MAX * 2_048,
-            "lanes_noted": (LANES_NOTED_MAX + sessions * 256) * 256,
-            "prunes": (PRUNED_MAX + sessions * 192) * 160,
-            "news_passed_on": PASSED_ON_MAX * 131_072,
-            "statements_judged": STATEMENTS_JUDGED_MAX * 32_768,
-            "statements_noted": (STATEMENTS_NOTED_MAX + sessions * 128 + 8_192) * 160,
-            "communities_found": 2 * FOUND_BYTES_MAX + 1_536 * 4_096,
-        }
-        assert memory_bytes_max(sessions) == sum(terms(sessions).values())
+@pytest.mark.parametrize("mebibytes", [64, 72, 96, 128, 192, 256, 512, 4_096])
+@pytest.mark.parametrize("sessions", [1, 16, 64, 256])
+def test_what_is_shared_out_is_never_more_than_there_is(mebibytes: int, sessions: int) -> None:
+    """Every number down to the smallest that is taken has room for sessions, and for the largest of everything."""
+    memory = share_memory(mebibytes << 20, sessions)
+    assert sum(memory.terms().values()) == memory.bytes_max <= mebibytes << 20
+    assert min(sessions, 16) <= memory.sessions <= sessions
+    assert min(memory.answers_bytes, memory.outboxes_bytes, memory.steps_bytes) >= FRAME_BYTES_MAX
+    assert memory.bounds.fetch_bytes > FRAME_BYTES_MAX
+    assert memory.large_messages >= 2
+    assert min(memory.handshakes, memory.connections) >= 8
+
+
+def test_a_large_machine_is_bounded_by_the_limits() -> None:
+    """Nothing is ever more than the limit that the protocol prints."""
+    memory = share_memory(2**40, SESSIONS_MAX)
+    assert memory.sessions == SESSIONS_MAX
+    assert memory.bounds == Bounds()
+    assert (memory.steps_bytes, memory.outboxes_bytes) == (STEPS_BYTES_MAX, OUTBOXES_BYTES_MAX)
+    assert memory.handshakes == HANDSHAKES_MAX
+
+
+def test_a_router_with_256_mb_gives_no_more_than_96() -> None:
+    """Three eighths of what the machine has, and room for thirty neighbours in them."""
+    memory = share_memory(3 * (256 << 20) // 8, 64)
+    assert memory.bytes_max <= 96 << 20
+    assert memory.sessions >= 30
+    assert MEMORY_BYTES_MIN <= memory_of_machine() <= MEMORY_BYTES_MAX
 
 
 async def test_the_sum_is_that_of_the_settings() -> None:
-    """Who has little memory allows fewer sessions, and the printed bound follows."""
-    for sessions in (4, 64):
-        async with LoopbackNode("a", sessions_max=str(sessions)) as a:
-            assert a.federation.memory_bytes_max == memory_bytes_max(sessions)
+    """Who has little memory says so or allows fewer sessions, and the printed bound follows."""
+    for mebibytes, sessions in ((64, 4), (96, 64)):
+        settings = {"memory_bytes": str(mebibytes << 20), "sessions_max": str(sessions)}
+        async with LoopbackNode("a", **settings) as a:
+            assert a.federation.memory == share_memory(mebibytes << 20, sessions)
+            assert a.federation.memory_bytes_max == a.federation.memory.bytes_max
 
 
 async def test_nothing_is_read_while_too_much_waits_to_be_stored() -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from node.errors import NodeError
 from node.federation.certificate import dialing_context, listening_context
 from node.federation.dialer import open_connection
+from node.federation.intake import Intake
 from node.federation.link import FEDERATION_PATH
 from node.federation.links import Links
 from node.federation.listener import Listener, make_handler
@@ -138,11 +139,10 @@ async def dial_once(word: str, address: str, *, expected: bytes | None = None) -
     """Dial an address once as the community of that word, and return the code with which it ended."""
     links = Links(own_side(word), LoopbackStore(make_vault(word)))
     dialled = Dial(1, parse_address(address), expected, is_wanted=False)
-    async with (
-        aiohttp.ClientSession() as client,
-        open_connection(client, parse_address(address)) as connection,
-    ):
-        link = await links.hold(connection.websocket, "dialer", connection.binding, dialled=dialled)
+    async with open_connection(parse_address(address), may_be_near=True) as connection:
+        link = await links.hold(
+            connection.websocket, "dialer", connection.binding, dialled=dialled, intake=connection.intake
+        )
     assert link is not None
     assert link.end is not None
     return link.end.code
@@ -150,13 +150,13 @@ async def dial_once(word: str, address: str, *, expected: bytes | None = None) -
 
 async def test_a_man_in_the_middle_is_found_out() -> None:
     """Somebody with a certificate of their own relays every word between A and B: B hangs up."""
-    async with LoopbackNode("a") as a, aiohttp.ClientSession() as client:
+    async with LoopbackNode("a") as a:
 
         async def relay(request: web.Request) -> web.WebSocketResponse:
             outside = web.WebSocketResponse()
             await outside.prepare(request)
             host, port = a.listening.bound
-            async with open_connection(client, Address("direct", host, port)) as inside:
+            async with open_connection(Address("direct", host, port), may_be_near=True) as inside:
 
                 async def carry(source: object, target: object) -> None:
                     async for message in source:  # type: ignore[attr-defined]  # either end of a WebSocket
@@ -247,8 +247,8 @@ async def test_a_proxied_listener_is_bound_to_its_host() -> None:
     app = web.Application()
     ends: list[str] = []
 
-    async def accept(websocket: web.WebSocketResponse) -> None:
-        link = await links.hold(websocket, "listener", bind_proxied("shop.example"))
+    async def accept(websocket: web.WebSocketResponse, intake: Intake) -> None:
+        link = await links.hold(websocket, "listener", bind_proxied("shop.example"), intake=intake)
         assert link is not None
         assert link.end is not None
         ends.append(link.end.code)
@@ -404,10 +404,10 @@ async def test_a_listener_answers_nothing_but_its_one_path() -> None:
     """No page, no file, no other WebSocket."""
     vault = make_vault("a")
 
-    async def accept(_websocket: web.WebSocketResponse) -> None: ...
+    async def accept(_websocket: web.WebSocketResponse, _intake: Intake) -> None: ...
 
     node = LoopbackNode("a")
-    listener = Listener(node.listening.socket, listening_context(vault.transport_seed), accept)
+    listener = Listener(node.listening.socket, listening_context(vault.transport_seed), accept, 8)
     async with asyncio.TaskGroup() as tasks, aiohttp.ClientSession() as client:
         await listener.start(tasks)
         for path, status in (("/", 404), (FEDERATION_PATH, 400), ("/federation/v2", 404)):

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from typing import Any, cast
 
 from node.federation.link import Link, WebSocket
-from protocol.exchange.frames import Answer, BlobGet, Frame, Refused, Request, decode_frame
+from protocol.exchange.frames import BlobGet, Frame, Refused, Request, decode_frame, encode_frame
 from protocol.exchange.identify import identify
 from protocol.exchange.session import Admit, OwnSide, PeerIdentity, Session, bind_proxied
 from tests.federation.loopback import make_vault
@@ -36,7 +36,7 @@ class CountingHub:
     """Answers at once, and counts."""
 
     def __init__(self) -> None:
-        self.answered: list[int] = []
+        self.looked_up: list[int] = []
 
     async def admit(self, link: Link, admit: Admit) -> None:
         """Nobody is admitted here."""
@@ -44,9 +44,12 @@ class CountingHub:
     def received(self, link: Link, frame: Frame) -> None:
         """Nothing is received here."""
 
-    async def answer(self, link: Link, request: Request) -> Answer:
-        self.answered.append(request.number)
-        return Refused(request.number, "blob_not_held", "")
+    async def answer_within(self, link: Link, request: Request) -> tuple[bytes, int]:
+        self.looked_up.append(request.number)
+        return encode_frame(Refused(request.number, "blob_not_held", "")), 0
+
+    def answered(self, link: Link, counted_bytes: int) -> None:
+        """Nobody else's answers are counted."""
 
     async def until_room(self) -> None:
         """There is always room."""
@@ -82,10 +85,10 @@ async def test_a_slow_reader_holds_two_answers_in_memory() -> None:
     for number in range(REQUESTS):
         link.serve(BlobGet(number, bytes(32), 0, 1))
     await turns(100)
-    assert hub.answered == [0, 1]
+    assert hub.looked_up == [0, 1]
     socket.reads.set()
     await turns(100)
-    assert hub.answered == list(range(REQUESTS))
+    assert hub.looked_up == list(range(REQUESTS))
     assert [frame.number for frame in socket.taken if isinstance(frame, Refused)] == list(range(REQUESTS))
     link.close("session_stopping")
     assert (await running).code == "session_stopping"
