@@ -7,10 +7,12 @@ scripts/simulate --planted                      whether planted mistakes are fou
 scripts/simulate --crowd                        how news reaches a thousand nodes, as JSON
 """
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 
+from simulation.ahead import Ahead
 from simulation.crowd_figures import NODES, measure_crowd, missed_goals
 from simulation.figures import as_json, as_line, report
 from simulation.hunting import Hunt, hunts
@@ -73,6 +75,7 @@ def _parse() -> Namespace:
     parser.add_argument(
         "--part", type=float, default=1.0, help="of the amounts of a report, which part is lived through (1)"
     )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of a report (cores)")
     parser.add_argument("--planted", action="store_true", help="plant mistakes and say which are found")
     parser.add_argument(
         "--crowd", action="store_true", help="measure how news reaches many cheap nodes, as JSON"
@@ -95,8 +98,8 @@ def _measure(asked: Namespace) -> int:
 def _runs(asked: Namespace) -> Iterator[Run]:
     topology = None if asked.default_latencies else topology_folder()
 
-    def live(scenario: Scenario, seed: int, words: str = "") -> Run:
-        with Progress(f"{scenario.name}, seed {seed} {words}".rstrip()) as progress:
+    def live(scenario: Scenario, seed: int) -> Run:
+        with Progress(f"{scenario.name}, seed {seed}") as progress:
             return simulate(
                 scenario,
                 nodes=asked.nodes,
@@ -107,7 +110,13 @@ def _runs(asked: Namespace) -> Iterator[Run]:
             )
 
     if asked.report:
-        yield from report_runs(part=asked.part, seed=asked.seed, live=live, only=asked.scenario)
+        with Ahead(jobs=asked.jobs, nodes=asked.nodes, hours=asked.hours, topology=topology) as ahead:
+
+            def next_run(scenario: Scenario, seed: int, words: str) -> Run:
+                with Progress(f"{scenario.name}, seed {seed} {words}"):
+                    return ahead.live(scenario.name, seed)
+
+            yield from report_runs(part=asked.part, seed=asked.seed, live=next_run, only=asked.scenario)
         return
     for scenario in [SCENARIOS[asked.scenario]] if asked.scenario else SCENARIOS.values():
         for seed in range(asked.seed, asked.seed + asked.seeds):

@@ -100,6 +100,7 @@ def make_twin(world: World, node: Node, backup: StoreImage, neighbours: Sequence
     """Give a community a second node that goes on from a copy of its disk: whoever runs both signs two histories."""
     for one in (node, twin := world.add_node(node.community)):
         one.is_honest, one.deaf_to = False, node.community.id
+    node.writer.refusal = ""  # from here on it asks nobody
     world.oracle.dishonest.add(node.community.id)
     twin.follows, twin.visibility, twin.targets = node.follows, node.visibility, list(neighbours)
     twin.log_keys = dict(node.log_keys)

@@ -69,6 +69,7 @@ class Oracle:
         self.histories: dict[Origin, list[History]] = {}
         self.dishonest: set[bytes] = set()
         self.liars: set[bytes] = set()
+        self.ways: dict[bytes, str] = {}  # how a community cheats, for the figures
         self.robbed: set[bytes] = set()  # a thief speaks in their name
         self.acknowledged: dict[Origin, dict[int, bytes]] = defaultdict(dict)
         self.recovering: set[int] = set()
@@ -197,6 +198,7 @@ class Oracle:
             spread_ms = max(kept[node.place] for node in nodes) - min(met_ms, *kept.values())
             self.spread_ms.append(spread_ms)
             self._counts["equivocations proven"] += 1
+            self._counts[f"proven: {self.ways.get(origin.community, 'unplanned')}"] += 1
             if seconds_max is not None and spread_ms > seconds_max * 1000:
                 self.fail(f"the fork of {origin.text} took {spread_ms} ms to be proven everywhere")
 

@@ -8,9 +8,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from protocol.amounts.split import TaxTotal, policy_id
+from protocol.lanes.charter.identity import LaneDeclared
 from protocol.lanes.charter.peers import PeerVouched
 from protocol.lanes.charter.policies import PolicyAdopted
-from protocol.lanes.kind import CHARTER, LEDGER, TRADE, Reference
+from protocol.lanes.kind import CHARTER, LANE_NAMES, LEDGER, TRADE, Reference
 from protocol.lanes.ledger.postings import posting_for
 from protocol.lanes.market.listings import FixedPrice, ListingPublished, Tax
 from protocol.lanes.market.shops import ShopPublished
@@ -63,6 +64,16 @@ def do_something(node: "Node", random: Random) -> None:
         _place(node, random)
     else:
         _publish(node, random)
+
+
+def speak_everywhere(node: "Node", random: Random) -> None:
+    """Say something new in every lane in which one can at any time: all sectors, the charter, the trade."""
+    own, name = node.community.id, f"{node.community.name} {random.randint(1, 999)}"
+    for lane in LANE_NAMES:
+        if lane not in (CHARTER, TRADE, LEDGER):
+            say(node, lane, ShopPublished(shop_id=own[:ID_BYTES], name={"en": name}))
+    say(node, CHARTER, LaneDeclared(lane=MARKET, visibility="public"))
+    _place(node, random)
 
 
 def publish_many(node: "Node", random: Random) -> None:

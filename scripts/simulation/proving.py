@@ -114,6 +114,8 @@ def _judge_fork(node: "Node", writer: Writer, text: bytes) -> _Verdict:
 
 def _judge_successor(node: "Node", writer: Writer, text: bytes) -> _Verdict:
     successor = parse_successor(parse_note(text).text)
+    if successor.community == node.deaf_to:
+        return _Verdict("statement_known")
     chain = chain_of(node, successor.community)
     if chain is None or successor.epoch > chain.epoch:
         return _Verdict("statement_undecided")

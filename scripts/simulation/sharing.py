@@ -14,8 +14,9 @@ from functools import lru_cache
 from typing import Any
 
 from protocol.errors import ProtocolError
+from protocol.exchange import heads
 from protocol.identity import genesis, keys
-from protocol.log import record
+from protocol.log import fork, note, record
 from protocol.log.record import BodyType, Record
 
 _ANSWERS_KEPT = 1 << 16
@@ -27,6 +28,11 @@ def shared_answers() -> Iterator[None]:
     with replaced(
         {
             keys.is_signature_valid: lru_cache(_ANSWERS_KEPT)(keys.is_signature_valid),
+            note.parse_note: lru_cache(_ANSWERS_KEPT)(note.parse_note),
+            heads.state_head: lru_cache(_ANSWERS_KEPT)(heads.state_head),
+            heads.read_offer: lru_cache(_ANSWERS_KEPT)(heads.read_offer),
+            fork.parse_fork: lru_cache(_ANSWERS_KEPT)(fork.parse_fork),
+            fork.verify_fork: lru_cache(_ANSWERS_KEPT)(fork.verify_fork),
             record.decode_record: _remembering_records(),
             genesis.verify_genesis: _remembering_genesis(),
         }
