@@ -88,13 +88,14 @@ from protocol.exchange.listing import Place, SumUpHeads, sum_up
 from protocol.exchange.relay_events import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, LaneFull, StepOutcome, StepsFailed
 from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
+from protocol.exchange.standing import KeepShown
 from protocol.exchange.statements import StatementJudged, StatementsLoaded, digest_of
 from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
 from protocol.exchange.witnessing import GrowthProven, LoadWitnesses, ProveGrowth
 from protocol.lanes.kind import LANE_NAMES
 from protocol.limits import CODE_CHARACTERS_MAX
 from protocol.log.origin import Origin
-from storage.acknowledgements import note_acknowledgement
+from storage.acknowledgements import keep_shown, note_acknowledgement
 from storage.errors import StorageError
 from storage.lanes import LaneStore
 from storage.peers import Peer, all_peers, keep_place, peer_of, save_peer
@@ -376,6 +377,16 @@ class NodePeering:
         """Remember that a peer has shown a head of ours."""
         now_ms = self._node.clock.now()
         await self._node.write(lambda transaction: note_acknowledgement(transaction.connection, peer, now_ms))
+
+    async def keep_shown(self, shown: Sequence[KeepShown]) -> None:
+        """Write down up to where peers have shown to hold our lanes."""
+        now_ms = self._node.clock.now()
+
+        def job(transaction: Transaction) -> None:
+            for kept in shown:
+                keep_shown(transaction.connection, kept.peer, dict(kept.sizes), now_ms)
+
+        await self._node.write(job)
 
     def hold_signing(self) -> None:
         """Say and sign nothing until it is allowed again or stopped."""

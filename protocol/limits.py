@@ -91,6 +91,7 @@ NEWS_BYTES_MAX = 65_536
 SEALED_OBJECTS_MAX = 16
 BLOB_PART_BYTES_MAX = 1_048_576
 HEAD_TIMES_MAX = 128  # heads of an own lane whose time of signing is remembered
+SHOWN_KEPT_MS = 600_000  # how often at most what a connected peer has shown of our lanes is written down
 LANES_SHOWN_MAX = 256  # lanes of a peer's own whose sizes, as it stated them, are remembered
 FETCHES_MAX = 4  # lanes that are fetched at a time
 LANES_LOADING_MAX = 4_096  # lanes offered by peers whose state the store is being asked for

@@ -1,11 +1,23 @@
-"""Which peers have ever shown one of our own heads: before we sign after a start, they are asked.
+"""What peers have shown of our own heads: who ever showed one is asked before we sign after a start.
 
 note_acknowledgement(connection, peer, now_ms)
+keep_shown(connection, peer, {origin: size}, now_ms)
 """
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from storage.schema.facts import acknowledgements, peers
+from protocol.log.origin import Origin
+from storage.schema.facts import acknowledgements, peers, shown_sizes
+
+
+class Shown(NamedTuple):
+    """Up to where a peer has shown to hold each of our lanes, by (lane, epoch), and when it did so last."""
+
+    sizes: dict[tuple[str, int], int]
+    last_ms: int
 
 
 def note_acknowledgement(connection: sa.Connection, peer: bytes, now_ms: int) -> None:
@@ -13,6 +25,24 @@ def note_acknowledgement(connection: sa.Connection, peer: bytes, now_ms: int) ->
     known = sa.select(acknowledgements.c.first_ms).where(acknowledgements.c.peer == peer)
     if connection.execute(known).first() is None:
         connection.execute(sa.insert(acknowledgements).values(peer=peer, first_ms=now_ms))
+
+
+def keep_shown(connection: sa.Connection, peer: bytes, sizes: Mapping[Origin, int], now_ms: int) -> None:
+    """Write down what a peer has shown of our lanes, in place of what it had shown before."""
+    for origin, size in sizes.items():
+        place = {"peer": peer, "lane": origin.lane, "epoch": origin.epoch}
+        connection.execute(sa.delete(shown_sizes).filter_by(**place))
+        connection.execute(sa.insert(shown_sizes).values(**place, size=size, shown_ms=now_ms))
+
+
+def shown_by_peers(connection: sa.Connection) -> dict[bytes, Shown]:
+    """Return what is written down of all peers."""
+    found: dict[bytes, Shown] = {}
+    for row in connection.execute(sa.select(shown_sizes)):
+        known = found.get(row.peer, Shown({}, row.shown_ms))
+        known.sizes[row.lane, row.epoch] = row.size
+        found[row.peer] = Shown(known.sizes, max(known.last_ms, row.shown_ms))
+    return found
 
 
 def acknowledging_peers(connection: sa.Connection) -> frozenset[bytes]:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, structs
 
+from node.actions.behind import LiveSessions, Unseen, live_sessions
 from node.actions.shapes import Answer, HashText, Request, Said, hash_of, said
 from node.actions.sights import SightAnswer, name_in_genesis, sight_of
 from node.config.keys import Listen
@@ -23,7 +24,7 @@ from protocol.fields import Title
 from protocol.identity.keys import to_base32
 from protocol.lanes.charter.peers import PeerDismissed, PeerVouched
 from protocol.lanes.kind import CHARTER
-from protocol.limits import INDEX_LANES_MAX, INTEGER_MAX, POLL_MS
+from protocol.limits import INDEX_LANES_MAX, INTEGER_MAX
 from protocol.log.origin import Origin
 from protocol.marks import Mark
 from storage.heads import HeadStore
@@ -78,9 +79,10 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     """One community: its name where it has proven itself here, and how we stand with it.
 
     Of its lanes, `records` are stored under signed heads here, and `unfolded` of them have no effect yet;
-    `newest_ms` is the time of the newest one that has. While it is connected, `unseen` records of ours it has
-    not shown to hold since `unseen_since_ms`, and `lacking` of its own we do not hold since `lacking_since_ms`.
-    `is_behind`: that it has not shown them is older than it takes to ask every peer.
+    `newest_ms` is the time of the newest one that has. Of ours, connected or not, it has not shown to hold `unseen`
+    records, the oldest of `unseen_since_ms`; `shown_ms` is when it last showed any, absent where it never did.
+    `is_behind`: that it has not shown them is older than it takes to ask every peer. While it is connected,
+    `lacking` records of its own we do not hold since `lacking_since_ms`.
     `marks` say what is proven against it.
     `kept_bytes` of `quota_bytes` are used by its lanes; those in `paused` have more to say than there is room for.
     """
@@ -103,6 +105,7 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     sight: SightAnswer | None = None
     unseen: int = 0
     unseen_since_ms: int | None = None
+    shown_ms: int | None = None
     is_behind: bool = False
     lacking: int = 0
     lacking_since_ms: int | None = None
@@ -283,11 +286,10 @@ async def _show_peer(node: Node, community: bytes) -> PeerAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Sessions:
-    """What the federation says just now: how far who is connected is behind, and which lanes are paused."""
+    """What the federation says just now: who is connected, and which lanes are paused."""
 
-    standings: Mapping[bytes, PeerStanding]
+    live: LiveSessions
     paused: Mapping[Origin, int]
-    now_ms: int
 
 
 @dataclass(slots=True)
@@ -329,9 +331,7 @@ def name_of(read: StateReader, community: bytes, peer: Peer | None) -> Title | N
 
 def _sessions(node: Node) -> _Sessions:
     """Ask the federation, which lives on the event loop: the store may be read on another thread."""
-    federation = node.federation_service
-    standings = {community: federation.standing(community) for community in federation.connected()}
-    return _Sessions(standings, dict(federation.paused_lanes), node.clock.now())
+    return _Sessions(live_sessions(node), dict(node.federation_service.paused_lanes))
 
 
 def _moment(gap: Gap, now_ms: int) -> int | None:
@@ -347,18 +347,20 @@ class _View:
         self._copies = _copies(read)
         self._usage = node.quotas.usage(read.connection)
         self._sessions = sessions
+        self._unseen = Unseen(read, node.community, sessions.live)
 
     def answer(self, peer: Peer) -> PeerAnswer:
         read, own, community = self._read, self._node.community, peer.community
         copy = self._copies.get(community, _StoredCopy())
         sessions = self._sessions
-        standing, now_ms = sessions.standings.get(community, PeerStanding()), sessions.now_ms
+        standing = sessions.live.standings.get(community, PeerStanding())
+        unseen = self._unseen.of(peer)
         ours, theirs = read.get("peer", (own, community)), read.get("peer", (community, own))
         return PeerAnswer(
             community=to_base32(community),
             trust=peer.trust,  # type: ignore[arg-type]  # written from the same literal
             addresses=list(peer.addresses),
-            is_connected=community in sessions.standings,
+            is_connected=community in sessions.live.standings,
             is_vouched=ours is not None and ours.is_vouched,
             vouches_for_us=theirs is not None and theirs.is_vouched,
             name=name_of(read, community, peer),
@@ -367,11 +369,12 @@ class _View:
             unfolded=copy.unfolded,
             newest_ms=copy.newest_ms,
             marks=marks_of(read, community),
-            unseen=standing.unseen.records,
-            unseen_since_ms=_moment(standing.unseen, now_ms),
-            is_behind=(standing.unseen.age_ms or 0) > (len(sessions.standings) + 1) * POLL_MS,
+            unseen=unseen.records,
+            unseen_since_ms=unseen.since_ms,
+            shown_ms=unseen.shown_ms,
+            is_behind=unseen.is_behind,
             lacking=standing.lacking.records,
-            lacking_since_ms=_moment(standing.lacking, now_ms),
+            lacking_since_ms=_moment(standing.lacking, sessions.live.now_ms),
             kept_bytes=self._usage.of(community),
             quota_bytes=self._node.quotas.quota_of(self._usage, community),
             paused=[

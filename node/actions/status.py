@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 
+from node.actions.behind import LiveSessions, Unseen, live_sessions
 from node.actions.peers import name_of
 from node.actions.shapes import Answer, Request
 from node.core import Node
@@ -14,7 +15,7 @@ from protocol.identity.keys import to_base32
 from protocol.limits import LANES_MAX
 from storage.engine import Store
 from storage.heads import Head, HeadStore
-from storage.peers import all_peers
+from storage.peers import Peer, all_peers
 from storage.space import stored_bytes
 from storage.views.orders import order_counts
 from storage.views.reading import StateReader
@@ -49,6 +50,21 @@ class VoucherAnswer(Answer, frozen=True, kw_only=True):
     name: Title | None = None
 
 
+class BehindAnswer(Answer, frozen=True, kw_only=True):
+    """A community that we follow and that is behind with our records, connected or not.
+
+    It has not shown to hold `unseen` of them, the oldest of `unseen_since_ms`; `shown_ms` is when it last showed
+    any, absent where it never did: then it may not follow us at all.
+    """
+
+    community: str
+    unseen: int
+    unseen_since_ms: int
+    is_connected: bool
+    name: Title | None = None
+    shown_ms: int | None = None
+
+
 class StatusAnswer(Answer, frozen=True, kw_only=True):
     """The node in figures. `writing` is "yes" or the code of why it is not.
 
@@ -57,6 +73,7 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     `last_sync_ms` is when a followed community was last heard, `connected` how many are connected now.
     `dialled_ms` is when another node last dialled this one: absent, it may be that it can only dial out. Of the
     `relays` that we have named so many are `relays_keeping` sealed parts for us.
+    `behind` are the followed communities that lack records of ours, the one that lacks them longest first.
     `federation_bytes_max` is the memory that peers can make the federation hold, whatever they do.
     """
 
@@ -76,6 +93,7 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     store_bytes: int
     connected: int
     vouched_by: list[VoucherAnswer]
+    behind: list[BehindAnswer]
     federation_bytes_max: int
     relays: int
     relays_keeping: int
@@ -87,7 +105,7 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
 async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
     """Show how the node is."""
     refusal = node.writer.refuses_because
-    connected = node.federation.connected() if node.federation else frozenset()
+    live = live_sessions(node)
 
     def question(read: StateReader) -> StatusAnswer:
         orders: dict[str, int] = {}
@@ -113,9 +131,10 @@ async def show_status(node: Node, request: StatusQuery) -> StatusAnswer:
             version=VERSION,
             uptime_seconds=max(0, system_clock() - node.started_ms) // 1_000,
             store_bytes=stored_bytes(node.store, read.connection),
-            connected=len(connected.intersection(peer.community for peer in followed)),
+            connected=sum(peer.community in live.standings for peer in followed),
             federation_bytes_max=node.federation.memory_bytes_max if node.federation else 0,
             vouched_by=_vouched_by(read, node.community),
+            behind=_behind(read, node.community, live, followed),
             relays=len(relays),
             relays_keeping=sum(isinstance(node.deliveries.terms.get(relay), RelayTerms) for relay in relays),
             dialled_ms=node.federation.dialled_ms if node.federation else None,
@@ -154,6 +173,26 @@ def _vouched_by(read: StateReader, community: bytes) -> list[VoucherAnswer]:
             name = name_of(read, peer.community, peer)
             found.append(VoucherAnswer(community=to_base32(peer.community), name=name))
     return found
+
+
+def _behind(
+    read: StateReader, own: bytes, live: LiveSessions, followed: Sequence[Peer]
+) -> list[BehindAnswer]:
+    unseen = Unseen(read, own, live)
+    found = []
+    for peer in followed:
+        known = unseen.of(peer)
+        if known.is_behind and known.since_ms is not None:
+            behind = BehindAnswer(
+                community=to_base32(peer.community),
+                name=name_of(read, peer.community, peer),
+                unseen=known.records,
+                unseen_since_ms=known.since_ms,
+                shown_ms=known.shown_ms,
+                is_connected=peer.community in live.standings,
+            )
+            found.append(behind)
+    return sorted(found, key=lambda behind: behind.unseen_since_ms)
 
 
 def _disk_free_bytes(store: Store) -> int | None:

@@ -149,6 +149,8 @@ def _behind(known: dict[str, Any]) -> str:
     if known.get("unseen"):
         since = moment(known["unseen_since_ms"])
         gaps.append(_("{count} of ours not shown since {moment}").format(count=known["unseen"], moment=since))
+        shown = moment(known["shown_ms"]) if known.get("shown_ms") else _("never")
+        gaps.append(_("showed some last: {moment}").format(moment=shown))
     if known.get("lacking"):
         since = moment(known["lacking_since_ms"])
         gaps.append(_("we lack {count} since {moment}").format(count=known["lacking"], moment=since))

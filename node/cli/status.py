@@ -3,7 +3,7 @@
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
-from node.cli.output import in_words, table
+from node.cli.output import in_words, moment, table
 from node.cli.session import Session, command
 from node.errors import UNREACHABLE
 from node.files import KIT_FILE
@@ -40,7 +40,9 @@ def status(session: Session) -> int:
         "kit_file": str(kit_file) if kit_file.exists() else None,
         "settings": running.settings,
     }
-    session.show(answer, *_lines(running, node), *_warnings(answer), *_settings(running.settings))
+    session.show(
+        answer, *_lines(running, node), *_behind(node), *_warnings(answer), *_settings(running.settings)
+    )
     return 0
 
 
@@ -67,6 +69,24 @@ def _lines(running: "RunningNode", node: dict[str, Any]) -> list[str]:
         ),
         "",
     ]
+
+
+def _behind(node: dict[str, Any]) -> list[str]:
+    """Who lacks records of ours, and since when."""
+    if not node.get("behind"):
+        return []
+    rows = [
+        [
+            in_words(known["name"]) if known.get("name") else known["community"][:8],
+            str(known["unseen"]),
+            moment(known["unseen_since_ms"]),
+            moment(known["shown_ms"]) if known.get("shown_ms") else _("never"),
+            _("yes") if known["is_connected"] else _("no"),
+        ]
+        for known in node["behind"]
+    ]
+    heads = [_("Behind"), _("Records not shown"), _("Not shown since"), _("Showed some last"), _("Connected")]
+    return [*table(heads, rows), ""]
 
 
 def _reached(node: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ from protocol.exchange.resuming import (
     Started,
     StopSigning,
 )
-from protocol.exchange.standing import PeerStanding
+from protocol.exchange.standing import KeepShown, PeerStanding
 from protocol.exchange.statements import (
     JudgeStatement,
     LoadStatements,
@@ -155,6 +155,7 @@ class Driver:
         self._steps: Pile[StoreStep] = Pile(weight=step_bytes, weight_max=memory.steps_bytes)
         self._questions: Pile[Question] = Pile()
         self._places: Pile[KeepPlace] = Pile(subject=lambda kept: kept.peer)
+        self._shown_by: Pile[KeepShown] = Pile(subject=lambda kept: kept.peer)
         self._findings: Pile[Finding] = Pile()
         self._changes: Pile[KeepKnown | ForgetKnown] = Pile(subject=_community_of)
         self._settling: Pile[Settle] = Pile()
@@ -185,6 +186,7 @@ class Driver:
             self._look_up,
             self._take_steps,
             self._keep_places,
+            self._keep_shown,
             self._compare,
             self._report,
             self._tell_signed,
@@ -213,6 +215,10 @@ class Driver:
         """Return who is behind, an open peer or we."""
         now_ms = int(asyncio.get_running_loop().time() * 1000)
         return self._exchange.replication.standing.of(peer, now_ms)
+
+    def shown_by(self, peer: bytes) -> Mapping[Origin, int]:
+        """Return up to where an open peer has shown to hold each of our lanes."""
+        return self._exchange.replication.standing.shown_by(peer)
 
     @property
     def paused_lanes(self) -> Mapping[Origin, int]:
@@ -298,6 +304,8 @@ class Driver:
                 self._questions.put(effect)
             case KeepPlace():
                 self._places.put(effect)
+            case KeepShown():
+                self._shown_by.put(effect)
             case Reply():
                 self._perform_reply(effect)
             case WakeAt():
@@ -392,6 +400,14 @@ class Driver:
                 await self._store.keep_places(places)
             except (StorageError, NodeError) as error:
                 log.warning("places were not kept: %s", error.code)  # the list is told again
+
+    async def _keep_shown(self) -> None:
+        while True:
+            shown = await self._shown_by.take_all()
+            try:
+                await self._store.keep_shown(shown)
+            except (StorageError, NodeError) as error:
+                log.warning("what peers have shown was not kept: %s", error.code)  # they show it again
 
     async def _take_steps(self) -> None:
         while True:

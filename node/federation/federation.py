@@ -216,6 +216,10 @@ class Federation:
         """Return who is behind, a connected community or we."""
         return self._links.driver.standing(community)
 
+    def shown_by(self, community: bytes) -> Mapping[Origin, int]:
+        """Return up to where a connected community has shown to hold each of our lanes."""
+        return self._links.driver.shown_by(community)
+
     def connected(self) -> frozenset[bytes]:
         """Return the communities with which a session stands."""
         return self._links.communities

@@ -17,6 +17,7 @@ from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUp
 from protocol.exchange.relay_events import RelayEvent, RelayWork
 from protocol.exchange.replication_events import LaneAdvanced, StepOutcome
 from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
+from protocol.exchange.standing import KeepShown
 from protocol.exchange.statements import StatementJudged, StatementsLoaded
 from protocol.exchange.trust_events import InvitesLoaded, Settle, Settled
 from protocol.exchange.witnessing import GrowthProven, LoadWitnesses, ProveGrowth, WitnessesKnown
@@ -111,6 +112,9 @@ class FederationStore(Protocol):
 
     async def heads_of(self, peer: bytes) -> HeadsOfLoaded:
         """Return the notes of all heads that are held of a peer's own lanes."""
+
+    async def keep_shown(self, shown: Sequence[KeepShown]) -> None:
+        """Write down up to where peers have shown to hold our lanes."""
 
     async def note_acknowledged(self, peer: bytes) -> None:
         """Remember that a peer has shown a head of ours."""

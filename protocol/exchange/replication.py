@@ -178,13 +178,14 @@ class Replication:
         if peer is None:
             return []
         self._dissemination.close(event.peer)
+        kept = self.standing.to_keep(event.peer, now_ms, is_over=True)
         self.standing.closed(event.peer)
         if event.code != "session_finished":
             self._grow_restless(now_ms)
         if any(event.peer in follower.offering for follower in self._followers.values()):
             self._places.doubt(event.peer)
         self._places.close(event.peer, open_peers=self._peers)
-        effects = [*self._keep_places([event.peer])]
+        effects = [*kept, *self._keep_places([event.peer])]
         effects += [
             Reply(owner.token, None, "session_lost")
             for owner in peer.requests.close()
@@ -309,7 +310,7 @@ class Replication:
         except ProtocolError as error:
             return None, [Blame(peer, error.code, error.detail)]
         self.standing.shown(peer, offer.origin, offer.checkpoint.size, now_ms)
-        return offer, []
+        return offer, [*self.standing.to_keep(peer, now_ms)]
 
     # Lanes.
 

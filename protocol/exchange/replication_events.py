@@ -12,6 +12,7 @@ from protocol.exchange.holding import Blame, CompareHead, HeldLane, ReportFork, 
 from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUpHeads
 from protocol.exchange.machine import Tell
 from protocol.exchange.places import KeepPlace
+from protocol.exchange.standing import KeepShown
 from protocol.log.origin import Origin
 
 
@@ -223,6 +224,7 @@ Effect = (
     | LoadLanes
     | SumUpHeads
     | KeepPlace
+    | KeepShown
     | Reply
     | Drop
     | WakeAt

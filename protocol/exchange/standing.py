@@ -7,10 +7,10 @@ A peer shows that it holds a lane by stating a head of it, at the latest when it
     standing.of(peer, now_ms).unseen
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from protocol.limits import HEAD_TIMES_MAX, LANES_SHOWN_MAX
+from protocol.limits import HEAD_TIMES_MAX, LANES_SHOWN_MAX, SHOWN_KEPT_MS
 from protocol.log.origin import Origin
 
 
@@ -28,6 +28,14 @@ class PeerStanding:
 
     unseen: Gap = Gap()
     lacking: Gap = Gap()
+
+
+@dataclass(frozen=True, slots=True)
+class KeepShown:
+    """Write down up to where a peer has shown to hold our lanes, for the time when it is away."""
+
+    peer: bytes
+    sizes: tuple[tuple[Origin, int], ...]
 
 
 @dataclass(slots=True)
@@ -55,6 +63,8 @@ class _Peer:
     """What a peer has stated: sizes of our lanes, and of its own with the time since which we lack some of it."""
 
     opened_ms: int
+    kept_ms: int
+    has_new: bool = False
     ours: dict[Origin, int] = field(default_factory=dict)
     theirs: dict[Origin, tuple[int, int]] = field(default_factory=dict)
 
@@ -90,7 +100,7 @@ class Standing:
 
     def opened(self, peer: bytes, now_ms: int) -> None:
         """A session stands; what the peer holds it has still to show."""
-        self._peers[peer] = _Peer(now_ms)
+        self._peers[peer] = _Peer(now_ms, now_ms)
 
     def closed(self, peer: bytes) -> None:
         """A session is over."""
@@ -100,11 +110,25 @@ class Standing:
         """A peer has stated a head."""
         known = self._peers[peer]
         if origin in self._own:
+            known.has_new |= size > known.ours.get(origin, 0)
             known.ours[origin] = max(size, known.ours.get(origin, 0))
         elif origin.community == peer and (origin in known.theirs or len(known.theirs) < LANES_SHOWN_MAX):
             before, at_ms = known.theirs.get(origin, (0, now_ms))
             has_all = before <= self._adopted.get(origin, 0)
             known.theirs[origin] = (max(size, before), now_ms if has_all else at_ms)
+
+    def shown_by(self, peer: bytes) -> Mapping[Origin, int]:
+        """Return up to where an open peer has shown to hold each of our lanes."""
+        known = self._peers.get(peer)
+        return dict(known.ours) if known else {}
+
+    def to_keep(self, peer: bytes, now_ms: int, *, is_over: bool = False) -> list[KeepShown]:
+        """Return what is to be written down of an open peer now: seldom, and when its session ends."""
+        known = self._peers[peer]
+        if not known.has_new or (not is_over and now_ms < known.kept_ms + SHOWN_KEPT_MS):
+            return []
+        known.has_new, known.kept_ms = False, now_ms
+        return [KeepShown(peer, tuple(known.ours.items()))]
 
     def own_advanced(self, origin: Origin, size: int, readers: frozenset[bytes] | None, now_ms: int) -> None:
         """We have signed a head."""

@@ -31,6 +31,7 @@ from protocol.exchange.resuming import (
     Resuming,
     StopSigning,
 )
+from protocol.exchange.standing import KeepShown
 from protocol.exchange.statements import JudgeStatement, LoadStatements, Statements
 from simulation.proving import compare_head, judge_statement, report_fork
 
@@ -55,7 +56,7 @@ def is_idle(effect: Any) -> bool:
         return is_empty or isinstance(frame, HeadsSince | StatementsSince)
     if isinstance(effect, Serve):
         return isinstance(effect.request, HeadsSince | StatementsSince)
-    return isinstance(effect, WakeAt | KeepPlace)
+    return isinstance(effect, WakeAt | KeepPlace | KeepShown)
 
 
 def _send(node: "Node", effect: Send) -> None:
@@ -76,6 +77,10 @@ def _sum_up(node: "Node", effect: SumUpHeads) -> None:
 
 def _keep(node: "Node", effect: KeepPlace) -> None:
     node.keep_place(effect)
+
+
+def _keep_shown(_node: "Node", _effect: KeepShown) -> None:
+    """Nobody here asks who was behind while it was away."""
 
 
 def _store(node: "Node", effect: StoreStep) -> None:
@@ -150,6 +155,7 @@ PERFORMERS: Mapping[type, Perform] = {
     LoadLanes: _load,
     SumUpHeads: _sum_up,
     KeepPlace: _keep,
+    KeepShown: _keep_shown,
     LoadStatements: _load_statements,
     JudgeStatement: judge_statement,
     LoadOwnHeads: _load_own,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.schema.columns import Bytes, Integer, PlainText, RowNumber
 
-VERSION = 9
+VERSION = 10
 
 metadata = sa.MetaData()
 
@@ -196,6 +196,17 @@ acknowledgements = sa.Table(  # peers that have ever shown a head of our own lan
     metadata,
     sa.Column("peer", Bytes, primary_key=True),
     sa.Column("first_ms", Integer, nullable=False),
+)
+
+shown_sizes = sa.Table(  # up to where a peer has shown to hold our own lanes, and when it did so last
+    "shown_sizes",
+    metadata,
+    sa.Column("peer", Bytes, primary_key=True),
+    sa.Column("lane", PlainText, primary_key=True),
+    sa.Column("epoch", Integer, primary_key=True),
+    sa.Column("size", Integer, nullable=False),
+    sa.Column("shown_ms", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 quotas = sa.Table(  # of whom a steward keeps more or less than the settings say

@@ -90,6 +90,7 @@ class MemoryStore:
         self.changes = 0
         self.instance = community[:16]
         self.places: dict[bytes, Place] = {}
+        self.shown: dict[bytes, dict[Origin, int]] = {}
         self.steps: list[StoreStep] = []
         self.is_full = False
         self.statements: list[bytes] = []

@@ -11,6 +11,7 @@ from protocol.exchange import replication_events as events
 from protocol.exchange.exchange import Exchange
 from protocol.exchange.frames import Frame, decode_frame, encode_frame
 from protocol.exchange.holding import AdoptHead, CompareHead, RememberHead, ReportFork, StoreEntries
+from protocol.exchange.standing import KeepShown
 from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementsGrown
 from protocol.log.origin import Origin
 from tests.exchange.sim_node import SimNode
@@ -83,6 +84,8 @@ class SimNet:
             self._later(name, self.now_ms + self.load_ms, lambda: self.tell(name, summed))
         elif isinstance(effect, events.KeepPlace):
             node.store.places[effect.peer] = effect.place
+        elif isinstance(effect, KeepShown):
+            node.store.shown[effect.peer] = dict(effect.sizes)
         elif isinstance(effect, RememberHead | StoreEntries | AdoptHead):
             self._later(name, self.now_ms + 5, lambda: self.tell(name, node.store.take(effect)))
         elif isinstance(effect, LoadStatements | JudgeStatement):

@@ -1,7 +1,7 @@
 """Who is behind, and since when: from what peers state, and never from what we only hope."""
 
-from protocol.exchange.standing import Gap, PeerStanding, Standing
-from protocol.limits import HEAD_TIMES_MAX, LANES_SHOWN_MAX, POLL_MS
+from protocol.exchange.standing import Gap, KeepShown, PeerStanding, Standing
+from protocol.limits import HEAD_TIMES_MAX, LANES_SHOWN_MAX, POLL_MS, SHOWN_KEPT_MS
 from tests.exchange.villages import A, B, C, entries, lane_of, make_net
 
 OURS, THEIRS = lane_of(A), lane_of(B)
@@ -63,6 +63,27 @@ def test_what_a_peer_states_of_its_own_lanes_is_lacking_until_it_is_held() -> No
     assert standing.of(B, 210).lacking == Gap(2, 10)
     standing.let_go(THEIRS)
     assert standing.of(B, 220).lacking == Gap()
+
+
+def test_what_a_peer_shows_is_written_down_seldom_and_when_it_leaves() -> None:
+    """A busy day of a connected follower costs a few writes; what it showed last is not lost with its session."""
+    standing = standing_with(B)
+    standing.own_advanced(OURS, 10, None, 0)
+    standing.shown(B, OURS, 5, 1)
+    assert standing.to_keep(B, 1) == []
+    assert standing.to_keep(B, SHOWN_KEPT_MS) == [KeepShown(B, ((OURS, 5),))]
+    assert standing.to_keep(B, 3 * SHOWN_KEPT_MS) == [], "nothing new"
+    standing.shown(B, OURS, 4, 3 * SHOWN_KEPT_MS)
+    assert standing.to_keep(B, 3 * SHOWN_KEPT_MS, is_over=True) == []
+    standing.shown(B, OURS, 7, 3 * SHOWN_KEPT_MS)
+    assert standing.shown_by(B) == {OURS: 7}
+    assert standing.to_keep(B, 3 * SHOWN_KEPT_MS, is_over=True) == [KeepShown(B, ((OURS, 7),))]
+    net = make_net(A, B)
+    net.append(A, OURS, entries(5))
+    net.connect(A, B)
+    net.run(POLL_MS * 2)
+    net.disconnect(B)
+    assert net.nodes[A].store.shown == {B: {OURS: 5}}
 
 
 def test_what_is_remembered_is_bounded() -> None:

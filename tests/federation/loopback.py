@@ -41,6 +41,7 @@ from protocol.exchange.relay_events import (
 )
 from protocol.exchange.replication_events import LaneAdvanced, LaneStored, StepsFailed
 from protocol.exchange.resuming import HeadsOfLoaded, OwnHeadsLoaded
+from protocol.exchange.standing import KeepShown
 from protocol.exchange.statements import JudgeStatement, LoadStatements, StatementJudged, StatementsLoaded
 from protocol.exchange.trust_events import FollowKnown, InvitesLoaded, PeerTrusted, Settle, Settled, TrustPeer
 from protocol.exchange.witnessing import WitnessesKnown
@@ -148,6 +149,9 @@ class LoopbackStore:
 
     async def places(self) -> Mapping[bytes, Place]:
         return self.memory.places
+
+    async def keep_shown(self, shown: Sequence[KeepShown]) -> None:
+        self.shown = [*shown]
 
     async def keep_places(self, places: Mapping[bytes, Place]) -> None:
         self.memory.places.update(places)

@@ -127,6 +127,7 @@ async def opened_community(
     *,
     mdns: bool = False,
     keep_kit: Callable[[Kit], None] = lambda kit: None,
+    clock: Callable[[], int] = system_clock,
     **flags: str,
 ) -> AsyncIterator[Community]:
     """Found a community or find it, and run its node with federation, the neighbours' pages and the first run's."""
@@ -154,7 +155,7 @@ async def opened_community(
         if not loop.is_closed():
             loop.call_soon_threadsafe(deliver, advance)
 
-    async with opened_node(settings, vault, on_advance=tell, has_federation=True) as node:
+    async with opened_node(settings, vault, on_advance=tell, clock=clock, has_federation=True) as node:
         http, peers = listen(Listen(LOOPBACK, 0)), listen(Listen(LOOPBACK, 0))
         app = web.Application()
         pages = (
