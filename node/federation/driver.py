@@ -32,6 +32,7 @@ from protocol.exchange.holding import (
     AdoptHead,
     Blame,
     CompareHead,
+    HeldLane,
     KeepCosignatures,
     RememberHead,
     ReportFork,
@@ -58,7 +59,6 @@ from protocol.exchange.replication import Replication
 from protocol.exchange.replication_events import (
     Drop,
     HeadCompared,
-    LanesLoaded,
     LoadLanes,
     PlacesLoaded,
     Reply,
@@ -69,6 +69,7 @@ from protocol.exchange.replication_events import (
     StepsFailed,
     WakeAt,
     Woken,
+    lanes_loaded,
 )
 from protocol.exchange.resuming import (
     AllowSigning,
@@ -381,7 +382,13 @@ class Driver:
             except (StorageError, NodeError) as error:
                 log.warning("lanes were not looked up: %s", error.code)  # the machine asks again
             else:
-                self.tell(LanesLoaded(held, unwanted))
+                await self._tell_lanes(held, unwanted)
+
+    async def _tell_lanes(self, held: Sequence[HeldLane], unwanted: Sequence[Origin]) -> None:
+        """A few lanes in each round of the loop: every one may have signatures verified."""
+        for told in lanes_loaded(held, unwanted):
+            self.tell(told)
+            await asyncio.sleep(0)
 
     async def _look_up(self) -> None:
         while True:

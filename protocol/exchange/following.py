@@ -63,6 +63,11 @@ class Permitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Displaced:
+    """The fetch has gone on for long, and others wait for its place."""
+
+
+@dataclass(frozen=True, slots=True)
 class OwnAdvanced:
     """The community itself has signed a new head of its own lane."""
 
@@ -110,7 +115,7 @@ class Forked:
 
 Event = (
     Compared | Adopted | Forked | Offered | NewsOffered | Loaded | Permitted | OwnAdvanced | StoreFailed | QuotaReached
-    | Retried | OfferLetGo
+    | Retried | OfferLetGo | Displaced
     | Answered | Unanswered | Stored | PeerLeft
 )  # fmt: skip
 
@@ -190,6 +195,14 @@ class LaneFollower:
     def offering(self) -> Iterable[bytes]:
         """The peers that offered something that is still to be fetched."""
         return self._offers.keys()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held of a lane and nothing is offered that may be: it is as good as unheard of."""
+        held = self._held
+        if self.state is not State.CURRENT or held is None or self._offers or self._to_compare:
+            return False
+        return not held.is_own and held.size == 0 and held.adopted is None and held.remembered is None
 
     @property
     def memory_bytes(self) -> Mapping[bytes, int]:
@@ -467,6 +480,13 @@ class LaneFollower:
             told.append(effect)
         return told
 
+    def _displace(self, _event: Displaced) -> list[Effect]:
+        """Go on from what was handed on when the next turn comes; what is under way counts for nothing."""
+        assert self._fetch is not None, "a lane that is fetched has a fetch"
+        self._held, self._fetch = self._fetch.held_now(), None
+        self.state = State.WANTING
+        return []
+
     def _over(self, code: str) -> list[Effect]:
         assert self._fetch is not None, "only a fetch ends"
         refused = self._fetch.head.checkpoint if code == "seal_mismatch" else None
@@ -527,6 +547,7 @@ class LaneFollower:
         (State.FETCHING, Stored): _tell_fetch,
         (State.FETCHING, PeerLeft): _peer_left_fetch,
         (State.FETCHING, StoreFailed): _store_failed,
+        (State.FETCHING, Displaced): _displace,
         (State.FETCHING, QuotaReached): _pause,
         (State.PAUSED, Loaded): _loaded,
         (State.PAUSED, Offered): _keep_offer,

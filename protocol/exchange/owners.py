@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from protocol.exchange.fetch import Job
 from protocol.exchange.requests import Requests
+from protocol.limits import POLL_MS, SUMMARIES_MAX
 from protocol.log.origin import Origin
 
 
@@ -45,3 +46,10 @@ class OpenPeer:
     asked_ms: int
     summaries: int = 0
     summaries_ms: int = 0
+
+    def may_compare(self, now_ms: int) -> bool:
+        """Count such a question, and tell whether it is answered: two for each comparison, in `POLL_MS`."""
+        if now_ms >= self.summaries_ms + POLL_MS:
+            self.summaries, self.summaries_ms = 0, now_ms
+        self.summaries += 1
+        return self.summaries <= 2 * SUMMARIES_MAX

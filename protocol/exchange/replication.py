@@ -80,14 +80,15 @@ from protocol.exchange.replication_events import (
 from protocol.exchange.requests import Deadlines, Requests
 from protocol.exchange.shares import Shares
 from protocol.exchange.standing import Standing
+from protocol.exchange.turns import Turns
 from protocol.lanes.kind import CHARTER
 from protocol.limits import (
     FETCHES_MAX,
+    LANES_OF_COMMUNITY_MAX,
     PLACE_KEPT_MS,
     POLL_MS,
     POLL_RESTLESS_MS,
     RESTLESS_MS,
-    SUMMARIES_MAX,
     TREE_SIZE_MAX,
 )
 from protocol.log.origin import Origin
@@ -114,11 +115,10 @@ class Replication:
         self._passing_bytes = 0
         self._pushing: dict[Origin, set[bytes]] = {}
         self._followers: dict[Origin, LaneFollower] = {}
-        self._wanting: dict[Origin, LaneFollower] = {}
+        self._known: dict[bytes, set[Origin]] = {}
         self._doubted: set[Origin] = set()
-        self._fetching: set[Origin] = set()
         self._loading: set[Origin] = set()
-        self._fetches_max = fetches_max
+        self._turns = Turns(fetches_max)
         self._poll_ms = 0
         self._restless_ms = 0
         self._wake_ms: int | None = None
@@ -150,10 +150,19 @@ class Replication:
     def handle(self, event: Event, now_ms: int) -> list[Effect]:
         """Take one event and return what to do, in order."""
         effects = self._MOVES[type(event)](self, event, now_ms)
-        while self._wanting and len(self._fetching) < self._fetches_max:
-            follower = min(self._wanting.values(), key=lambda follower: follower.missing)
-            effects += self._tell(follower, Permitted(), now_ms)
-        return [*effects, *self._wake()]
+        return [*effects, *self._take_turns(now_ms), *self._wake()]
+
+    def _take_turns(self, now_ms: int) -> list[Effect]:
+        """Begin fetches where there are places, and let those that had theirs for long give them up."""
+        effects: list[Effect] = []
+        while True:
+            late = self._turns.overdue(now_ms)
+            if late is not None:
+                effects += self._tell(self._followers[late], following.Displaced(), now_ms)
+            origin = self._turns.next(lambda origin: self._followers[origin].missing)
+            if origin is None:
+                return effects
+            effects += self._tell(self._followers[origin], Permitted(), now_ms)
 
     # Sessions.
 
@@ -236,13 +245,9 @@ class Replication:
 
     def _serve(self, name: bytes, request: Request, now_ms: int) -> Effect:
         """Have the store answer, but for those who have it walk through all heads again and again."""
-        peer = self._peers[name]
-        if isinstance(request, HeadsCompare | HeadsBesides):
-            if now_ms >= peer.summaries_ms + POLL_MS:
-                peer.summaries, peer.summaries_ms = 0, now_ms
-            peer.summaries += 1
-            if peer.summaries > 2 * SUMMARIES_MAX:
-                return Send(name, Refused(request.number, "requests_too_many", ""))
+        is_walk = isinstance(request, HeadsCompare | HeadsBesides)
+        if is_walk and not self._peers[name].may_compare(now_ms):
+            return Send(name, Refused(request.number, "requests_too_many", ""))
         return Serve(name, request)
 
     def _stated_came(self, peer: bytes, heads: Iterable[StatedHead], now_ms: int) -> list[Effect]:
@@ -318,7 +323,8 @@ class Replication:
         follower = self._followers.get(origin)
         effects: list[Effect] = []
         if follower is None:
-            if len(self._loading) >= self._bounds.lanes_loading:
+            is_too_many = len(self._known.get(origin.community, ())) >= LANES_OF_COMMUNITY_MAX
+            if is_too_many or len(self._loading) >= self._bounds.lanes_loading:
                 self._places.doubt(event.peer)
                 return []
             follower = self._followers[origin] = LaneFollower(
@@ -349,15 +355,9 @@ class Replication:
         self._doubted.difference_update(doubted)
         effects: list[Effect] = []
         for origin in set(event.unwanted).difference(doubted):
-            self._followers.pop(origin, None)
-            self._shares.hold_all((OFFERED, origin), {})
-            self._wanting.pop(origin, None)
-            self._fetching.discard(origin)
-            self._loading.discard(origin)
+            self._forget_lane(origin, now_ms)
             for peer in self._pushing.pop(origin, set()).intersection(self._peers):
                 effects += self._dissemination.refuse_news(peer, origin, is_followed=False)
-            self._dissemination.forget_lane(origin)
-            self.standing.let_go(origin)
         for held in event.held:
             self._pushing.pop(held.origin, None)
             if not held.is_own:
@@ -445,18 +445,34 @@ class Replication:
                 if isinstance(effect, OwnLaneSeen):
                     effects.append(Tell(OwnHeadSeen(effect.origin, effect.head)))
                 effects.append(effect)
-        self._note_state(follower)
+        self._note_state(follower, now_ms)
         return effects
 
-    def _note_state(self, follower: LaneFollower) -> None:
+    def _note_state(self, follower: LaneFollower, now_ms: int) -> None:
+        """Know where a lane stands; one of which nothing is held, and nothing offered that is true, is let go of."""
         origin, state = follower.origin, follower.state
+        if follower.is_empty:
+            self._forget_lane(origin, now_ms)
+            return
         self._shares.hold_all((OFFERED, origin), follower.memory_bytes)
-        self._fetching.add(origin) if state is State.FETCHING else self._fetching.discard(origin)
-        self._loading.add(origin) if state is State.LOADING else self._loading.discard(origin)
-        if state is State.WANTING:
-            self._wanting[origin] = follower
+        self._turns.note(origin, state, now_ms)
+        if state is State.LOADING:
+            self._loading.add(origin)
         else:
-            self._wanting.pop(origin, None)
+            self._loading.discard(origin)
+            self._known.setdefault(origin.community, set()).add(origin)
+
+    def _forget_lane(self, origin: Origin, now_ms: int) -> None:
+        self._followers.pop(origin, None)
+        self._shares.hold_all((OFFERED, origin), {})
+        self._turns.note(origin, None, now_ms)
+        self._loading.discard(origin)
+        known = self._known.get(origin.community, set())
+        known.discard(origin)
+        if not known:
+            self._known.pop(origin.community, None)
+        self._dissemination.forget_lane(origin)
+        self.standing.let_go(origin)
 
     # Requests and time.
 
@@ -549,7 +565,12 @@ class Replication:
     def _wake(self) -> Iterable[Effect]:
         """Ask to be woken where that is earlier than asked for before."""
         polling = self._poll_ms if self._peers else None
-        deadlines = (self._deadlines.earliest_ms, self._dissemination.deadline_ms, polling)
+        deadlines = (
+            self._deadlines.earliest_ms,
+            self._dissemination.deadline_ms,
+            self._turns.deadline_ms,
+            polling,
+        )
         earliest = min((time_ms for time_ms in deadlines if time_ms is not None), default=None)
         if earliest is None or (self._wake_ms is not None and self._wake_ms <= earliest):
             return []

@@ -3,7 +3,7 @@
 Events are what the driver tells the machine, effects are what it performs for it, in order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from protocol.exchange.following import OwnLaneSeen, ReportDamage
@@ -13,6 +13,7 @@ from protocol.exchange.listing import HeadsItemized, HeadsSummedUp, Place, SumUp
 from protocol.exchange.machine import Tell
 from protocol.exchange.places import KeepPlace
 from protocol.exchange.standing import KeepShown
+from protocol.limits import LANES_TOLD_MAX
 from protocol.log.origin import Origin
 
 
@@ -236,6 +237,13 @@ Effect = (
     | OwnLaneSeen
     | Tell
 )
+
+
+def lanes_loaded(held: Sequence[HeldLane], unwanted: Sequence[Origin]) -> Iterator[LanesLoaded]:
+    """Yield one answer of the store in parts: each lane may have a signature verified for each of its offers."""
+    for start in range(0, max(len(held), len(unwanted)), LANES_TOLD_MAX):
+        part = slice(start, start + LANES_TOLD_MAX)
+        yield LanesLoaded(tuple(held[part]), tuple(unwanted[part]))
 
 
 def merge_loads(effects: list[Effect]) -> list[Effect]:

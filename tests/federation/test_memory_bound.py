@@ -10,9 +10,7 @@ from node.federation.links import Links
 from node.federation.memory import MEMORY_BYTES_MAX, memory_of_machine, share_memory
 from protocol.exchange.bounds import Bounds
 from protocol.exchange.holding import StoreEntries
-from protocol.exchange.replication import Replication
 from protocol.limits import (
-    FETCHES_MAX,
     FRAME_BYTES_MAX,
     HANDSHAKES_MAX,
     OUTBOXES_BYTES_MAX,
@@ -77,8 +75,3 @@ async def test_nothing_is_read_while_too_much_waits_to_be_stored() -> None:
     assert not waiting.done()
     assert len(await driver._steps.take_all()) == 2
     await waiting
-
-
-def test_as_many_lanes_are_fetched_at_a_time_as_the_sum_says() -> None:
-    """The machine's own bound is the constant of the sum."""
-    assert Replication()._fetches_max == FETCHES_MAX
