@@ -110,6 +110,7 @@ class LoopbackStore:
         self.blobs: dict[bytes, bytes] = {}
         self.batches: list[int] = []
         self.is_broken = False
+        self.witnesses = WitnessesKnown(0, {})
         self.backups_asked: list[LoadBackup] = []
         self.acknowledged: list[bytes] = []
         self.signing: list[str] = []
@@ -159,7 +160,7 @@ class LoopbackStore:
     async def look_up(self, question: Question) -> LookedUp:
         self._check()
         if not isinstance(question, SumUpHeads):
-            return WitnessesKnown(0, {})
+            return self.witnesses
         return await asyncio.to_thread(self.memory.sum_up, question, b"k" * 16)
 
     async def cosign(self, request: CosignGet) -> Answer:

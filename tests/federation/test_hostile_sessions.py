@@ -11,6 +11,8 @@ from protocol.exchange import session
 from protocol.exchange.frames import (
     Answer,
     Bye,
+    Cosigned,
+    CosignGet,
     Entries,
     Frame,
     Heads,
@@ -21,7 +23,14 @@ from protocol.exchange.frames import (
     encode_frame,
 )
 from protocol.exchange.heads import state_head
-from protocol.log.origin import Origin
+from protocol.exchange.holding import KeepCosignatures
+from protocol.exchange.witnessing import WitnessesKnown
+from protocol.identity.keys import SigningKey
+from protocol.limits import TILE_WIDTH
+from protocol.log.checkpoint import Checkpoint
+from protocol.log.cosignature import make_cosignature
+from protocol.log.note import COSIGNATURE_V1, key_id
+from protocol.log.origin import Origin, witness_name
 from tests.exchange.memory_store import MemoryStore
 from tests.exchange.villages import entries
 from tests.federation.hostile_peer import PATIENCE_SECONDS, hostile_peer, web_frame
@@ -29,6 +38,7 @@ from tests.federation.loopback import LoopbackNode, make_vault
 from tests.federation.sieges import siege
 
 MALLORY = make_vault("mallory")
+FORGER = SigningKey(b"forger's key".ljust(32))
 LANE = Origin(MALLORY.community, "market/food", 0)
 
 
@@ -44,9 +54,16 @@ def other_entries(answer: Answer) -> Answer:
     return Entries(answer.number, answer.count, answer.packed[:-1] + bytes([answer.packed[-1] ^ 1]))
 
 
+def one_entry_more(answer: Answer) -> Answer:
+    if not isinstance(answer, Entries) or answer.count == TILE_WIDTH:  # one more than that is no frame at all
+        return answer
+    return Entries(answer.number, answer.count + 1, answer.packed + b"\x00\x01x")
+
+
 LIES: dict[str, tuple[Callable[[Answer], Answer], str]] = {
     "tiles that are not under the head": (other_tiles, "fetch_root_mismatch"),
     "entries that are not under the tiles": (other_entries, "fetch_bundle_mismatch"),
+    "one more entry than was asked for": (one_entry_more, "answer_mismatch"),
 }
 
 
@@ -76,6 +93,39 @@ async def test_what_is_not_under_the_signed_head_is_never_shown(lie: str) -> Non
         await there.under(attack)
         assert victim.federation.blames[code]
         assert victim.holds(LANE) == []
+
+
+@pytest.mark.parametrize("key", [FORGER, MALLORY.witness], ids=["another key", "another head"])
+async def test_a_forged_cosignature_is_blamed_and_shown_to_nobody(key: SigningKey) -> None:
+    """A witness answers with a line of another key, or with its own for another head: not kept, not passed on."""
+    async with siege() as there:
+        victim = there.victim
+        victim.store.witnesses = WitnessesKnown(1, {MALLORY.community: MALLORY.witness.public})
+        told: list[Frame] = []
+
+        async def attack() -> None:
+            async with hostile_peer(victim.address) as peer:
+                await peer.greet(MALLORY)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while not victim.federation.blames.get("note_signature_invalid"):
+                        frame = await peer.hear()
+                        assert not isinstance(frame, Bye), "a forged line ends no session"
+                        if isinstance(frame, CosignGet):
+                            await peer.say(Cosigned(frame.number, forged_line(key)), Ping(1))
+                told.extend(peer.heard)
+
+        await there.under(attack)
+        heads = [head for frame in told if isinstance(frame, Heads) for head in frame.heads]
+        assert not any(head.cosignatures for head in heads if head.community == victim.community)
+        assert not any(isinstance(step, KeepCosignatures) for step in victim.store.memory.steps)
+
+
+def forged_line(key: SigningKey) -> bytes:
+    """What stands in the witness's name, and is not its signature of the head that it was asked for."""
+    name = witness_name(MALLORY.community)
+    text = Checkpoint("wildgrass/elsewhere", 1, bytes(32)).text
+    line = make_cosignature(text, name=name, key=key, time_seconds=1_760_000_000)
+    return key_id(name, COSIGNATURE_V1, MALLORY.witness.public) + line.signature
 
 
 async def test_a_frame_that_never_ends_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
