@@ -20,7 +20,7 @@ from node.audit.archive import ArchiveSource
 from node.audit.directory import DirectorySource
 from node.audit.proof_files import write_proofs
 from node.audit.state import ROWS_HELD, SpillingState
-from node.audit.text import render_findings, render_report, render_verification
+from node.audit.text import render_findings, render_report, render_verification, say_seen
 from node.audit.verifying import KnownKeys, Verification, verify_file
 from node.audit.writer import BundleSummary, write_bundle
 from protocol.audit.bundle import Source
@@ -110,6 +110,7 @@ __all__ = [
     "render_report",
     "render_verification",
     "report_json",
+    "say_seen",
     "verify_file",
     "write_bundle",
     "write_proofs",

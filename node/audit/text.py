@@ -10,6 +10,7 @@ from node.audit.verifying import Verification
 from node.locale import ENGLISH, translate
 from protocol.amounts.money import format_minor
 from protocol.audit.findings import CheckName, CommunityTotals, Finding, Place, Report, Waits
+from protocol.audit.witnessed import SeenBy
 from protocol.error_codes import SENTENCES
 from protocol.marks import Mark
 
@@ -26,7 +27,12 @@ def render_report(report: Report, language: str = ENGLISH) -> str:
     lines = [_verdict(report, _), ""]
     for totals in report.communities:
         lines += [*_community(totals, names, _), ""]
-    lines += [*_checks(report, _), *_findings(report, names, _), *_waiting(report, names, _)]
+    lines += [
+        *_seen(report, names, _),
+        *_checks(report, _),
+        *_findings(report, names, _),
+        *_waiting(report, names, _),
+    ]
     return _printable("\n".join(lines))
 
 
@@ -66,6 +72,8 @@ def render_verification(verification: Verification, language: str = ENGLISH) -> 
         )
     if verification.code is not None:
         lines.append(_detailed(_(SENTENCES[verification.code]), verification.detail))
+    if verification.seen is not None:
+        lines.append(say_seen(verification.seen, _))
     stated = (
         (_("community"), verification.community),
         (_("lane"), verification.lane),
@@ -123,6 +131,31 @@ def _community(totals: CommunityTotals, names: Mapping[str, str], _: Words) -> I
         how = {"founder": _("adopted by founder, no vote")}.get(policy.adopted_by, policy.adopted_by)
         force = _("in force") if policy.is_in_force else _("retired")
         yield f"  {_('policy')} {policy.policy_id[:_SHORT_ID]}: {how}, {force}"
+
+
+def say_seen(seen: SeenBy, _: Words) -> str:
+    """Return how many witnesses have seen a record."""
+    counts = _("Seen by {by} of {of} witnesses; {threshold} suffice.")
+    return counts.format(by=seen.by, of=seen.of, threshold=seen.threshold)
+
+
+def _seen(report: Report, names: Mapping[str, str], _: Words) -> Iterator[str]:
+    """Of each lane of which witnesses are named, who has seen all of it, and up to where enough have."""
+    heads = [head for head in report.cut if head.witnesses]
+    for head in heads:
+        by = sum(size >= head.size for size in head.seen_sizes.values())
+        place = say_place(Place(community=head.community, lane=head.lane, epoch=head.epoch), names, _)
+        yield f"{place}: " + _(
+            "all {size} records seen by {by} of {of} witnesses; by the {threshold} that suffice: {witnessed}"
+        ).format(
+            size=head.size,
+            by=by,
+            of=head.witnesses,
+            threshold=head.threshold,
+            witnessed=head.witnessed_size,
+        )
+    if heads:
+        yield ""
 
 
 def check_words(_: Words) -> dict[CheckName, str]:

@@ -3,16 +3,18 @@
 verify_file(Path("order.tlog-proof"), sources=[open_source("bundle.tar.gz")]).verdict
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct, to_builtins
 
-from protocol.audit.bundle import INDEX_PATH, Source, parse_index
+from protocol.audit.bundle import INDEX_PATH, Source, format_index, parse_index
 from protocol.audit.findings import Book
 from protocol.audit.history import History, read_history
+from protocol.audit.reading import Reading
 from protocol.audit.receipt import open_receipt, origin_of
+from protocol.audit.witnessed import CharterWitnesses, SeenBy, fold_witnesses, seen_sizes
 from protocol.errors import AuditError, LogError, ProtocolError
 from protocol.identity.keys import to_base32
 from protocol.lanes import BODY_TYPES
@@ -34,7 +36,8 @@ Verdict = Literal["fails", "holds", "not_opened"]
 class Verification(Struct, frozen=True, kw_only=True):
     """What a file is and whether it holds; `not_opened` where no log key was given that it could be judged by.
 
-    A fork has two sizes: `size` is that of the larger head, `other_size` that of the other.
+    A fork has two sizes: `size` is that of the larger head, `other_size` that of the other. `seen` says how many
+    witnesses have cosigned the head of a receipt or checkpoint, where a source has a charter that names any.
     """
 
     kind: FileKind
@@ -49,6 +52,7 @@ class Verification(Struct, frozen=True, kw_only=True):
     record_kind: str | None = None
     time_ms: int | None = None
     body: Any = None
+    seen: SeenBy | None = None
     code: str | None = None
     detail: str = ""
 
@@ -61,6 +65,7 @@ class KnownKeys:
         self._sources = sources
         self._told = {key.name: key for key in map(VerifierKey.from_vkey, vkeys)}
         self._histories: dict[bytes, History | None] = {}
+        self._witnesses: dict[bytes, CharterWitnesses] = {}
 
     def log_key(self, origin: Origin) -> bytes:
         """Return the log key of a lane's epoch; raises `note_not_signed` where none is known."""
@@ -73,6 +78,14 @@ class KnownKeys:
         if history is None or origin.epoch >= len(history.keys):
             raise _KeyUnknownError
         return history.keys[origin.epoch].log_key
+
+    def seen(self, origin: Origin, note: bytes, index: int) -> SeenBy | None:
+        """Return who has seen the record at `index` by a head's cosignatures; None where no witness is known."""
+        if origin.community not in self._witnesses:
+            self._witnesses[origin.community] = _witnesses(origin.community, self._sources)
+        witnesses = self._witnesses[origin.community]
+        size = parse_checkpoint(parse_note(note).text).size
+        return witnesses.seen(index, seen_sizes([(size, note)], witnesses))
 
 
 class _KeyUnknownError(Exception):
@@ -121,6 +134,7 @@ def _verify_receipt(raw: bytes, keys: KnownKeys) -> Verification:
         size=receipt.checkpoint.size,
         index=receipt.index,
         record_id=to_base32(receipt.record_id),
+        seen=keys.seen(receipt.origin, parse_proof(raw).checkpoint, receipt.index),
         **_lane(receipt.origin),
         **_record(receipt.entry),
     )
@@ -129,7 +143,8 @@ def _verify_receipt(raw: bytes, keys: KnownKeys) -> Verification:
 def _verify_checkpoint(raw: bytes, keys: KnownKeys) -> Verification:
     origin = parse_origin(parse_checkpoint(parse_note(raw).text).origin)
     checkpoint = open_checkpoint(raw, origin.text, keys.log_key(origin))
-    return Verification(kind="checkpoint", verdict="holds", size=checkpoint.size, **_lane(origin))
+    seen = keys.seen(origin, raw, checkpoint.size - 1)
+    return Verification(kind="checkpoint", verdict="holds", size=checkpoint.size, seen=seen, **_lane(origin))
 
 
 def _history(community: bytes, sources: Sequence[Source]) -> History | None:
@@ -143,6 +158,46 @@ def _history(community: bytes, sources: Sequence[Source]) -> History | None:
         except AuditError:
             holders.append((source, 0))
     return read_history(community, holders, sources, Book())
+
+
+def _witnesses(community: bytes, sources: Sequence[Source]) -> CharterWitnesses:
+    """Fold the charter that the sources have, and return whom it names; nobody where it cannot be read whole."""
+    reading = Reading([CharterSource(source, community) for source in sources], Book(), lambda *_: None)
+    try:
+        chosen = reading.read()
+        if community not in reading.histories:
+            return CharterWitnesses()
+        return fold_witnesses(reading.histories[community], list(chosen.values()))
+    except AuditError:
+        return CharterWitnesses()
+
+
+class CharterSource:
+    """A source as if it held nothing but one community's charter."""
+
+    def __init__(self, source: Source, community: bytes) -> None:
+        """Take the source to look into."""
+        self.name, self.is_live = source.name, source.is_live
+        self._source = source
+        self._community = community
+
+    def read(self, path: str, bytes_max: int) -> bytes | None:
+        """Return the bytes at `path`; the index names the charter's epochs alone."""
+        raw = self._source.read(path, bytes_max)
+        if path != INDEX_PATH or raw is None:
+            return raw
+        lanes = parse_index(raw).items()
+        return format_index(
+            {
+                origin: size
+                for origin, size in lanes
+                if (origin.community, origin.lane) == (self._community, CHARTER)
+            }
+        )
+
+    def checkpoint_paths(self) -> Collection[str] | None:
+        """Say that it cannot be listed: what stands in the index is enough."""
+        return None
 
 
 def _stated(kind: FileKind, raw: bytes) -> dict[str, Any]:

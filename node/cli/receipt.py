@@ -26,19 +26,26 @@ def receipt(
     session: Session, *, lane: str, index: int, path: Path, source: str | None, **options: Any
 ) -> None:
     """Write."""
-    from node.audit import make_receipt
+    from node.audit import KnownKeys, make_receipt, say_seen
     from node.files import write_new
     from protocol.log.origin import Origin
+    from protocol.log.proof import parse_proof
 
     community, epoch = options.pop("community"), options.pop("epoch")
     with opened(session, [source] if source else [], **options) as (found,):
         origin: Origin = _origin(found, lane, community=community, epoch=epoch)
         raw = make_receipt(found, origin, index)
+        seen = KnownKeys([found]).seen(origin, parse_proof(raw).checkpoint, index)
     write_new(path, raw)
-    answer = {"receipt": str(path), "origin": origin.text, "index": index, "size_bytes": len(raw)}
-    session.show(
-        answer, _("The receipt is in {path}. Check it with: wildgrass verify {path}").format(path=path)
-    )
+    answer = {
+        "receipt": str(path),
+        "origin": origin.text,
+        "index": index,
+        "size_bytes": len(raw),
+        "seen": None if seen is None else {"by": seen.by, "of": seen.of, "threshold": seen.threshold},
+    }
+    line = _("The receipt is in {path}. Check it with: wildgrass verify {path}").format(path=path)
+    session.show(answer, line, *([] if seen is None else [say_seen(seen, _)]))
 
 
 def _origin(source: "Source", lane: str, *, community: str | None, epoch: int | None) -> "Origin":

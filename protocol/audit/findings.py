@@ -71,7 +71,11 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """One lane of the cut: how far it was folded, under which root, from which source."""
+    """One lane of the cut: how far it was folded, under which root, from which source.
+
+    Of its community's `witnesses` so many have seen it as `seen_sizes` names, by key name, each up to a size; up to
+    `witnessed_size` it was seen by as many as suffice.
+    """
 
     community: str
     lane: str
@@ -80,6 +84,10 @@ class Head(Struct, frozen=True, kw_only=True):
     root: str
     folded: int
     source: str
+    witnesses: int
+    threshold: int
+    seen_sizes: dict[str, int]
+    witnessed_size: int
 
 
 class Copy(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,8 @@ from protocol.log.origin import Origin, witness_name
 class Reading:
     """Reads all sources once; `histories`, `copies` and `forks` tell afterwards what was found.
 
-    `forks` has the text of one proof (section 23.4) for each lane that is proven to have forked.
+    `forks` has the text of one proof (section 23.4) for each lane that is proven to have forked, `heads` all signed
+    heads of each lane.
     """
 
     def __init__(self, sources: Sequence[Source], book: Book, progress: Callable[[int, int], None]) -> None:
@@ -34,6 +35,7 @@ class Reading:
         self.histories: dict[bytes, History] = {}
         self.copies: list[LaneCopy] = []
         self.forks: dict[Origin, bytes] = {}
+        self.heads: dict[Origin, list[SourceHead]] = {}
         self.has_lanes = False
         self._sources = sources
         self._book = book
@@ -118,6 +120,7 @@ class Reading:
             if head is None:
                 continue
             heads.append(head)
+            self.heads.setdefault(origin, []).append(head)
             checkpoint = head.checkpoint
             if size > checkpoint.size or (0 < size < checkpoint.size and not source.is_live):
                 self._find_index(source, origin, f"{size} listed, {checkpoint.size} signed")

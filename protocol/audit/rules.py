@@ -187,6 +187,7 @@ _CODES_OF: Mapping[str, tuple[str, ...]] = {
     ),
     "18.6": ("lane_forked",),
     "19.1": ("source_changed",),
+    "19.2": ("statement_other_digest",),
     "19.3": ("copy_abandoned",),
     "21.2": (
         "file_missing",
@@ -202,6 +203,12 @@ _CODES_OF: Mapping[str, tuple[str, ...]] = {
         "source_unreadable",
         "source_refused",
         "file_unreadable",
+    ),
+    "23.4": (
+        "fork_too_large",
+        "fork_malformed",
+        "fork_other_origin",
+        "fork_not_shown",
     ),
 }
 

@@ -6,7 +6,7 @@ largest whole copies, then the sums. Whatever is wrong becomes a finding, and th
     report = Audit(sources, state, progress).run()
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -15,12 +15,14 @@ from protocol.audit.bundle import Source
 from protocol.audit.choosing import place_of
 from protocol.audit.feeding import BundleEntries, EpochCopy, Feeder, Lanes
 from protocol.audit.findings import REPORT_FORMAT, Book, Copy, Head, ProvenFork, Report, Verdict, Waiting
+from protocol.audit.forks import SourceHead
 from protocol.audit.lane_copy import LaneCopy
 from protocol.audit.reading import Reading
 from protocol.audit.statements import check_statements
 from protocol.audit.sums import AuditState, add_up
 from protocol.audit.totals import Totals
 from protocol.audit.waits import count_unknown, list_awaited, list_pending
+from protocol.audit.witnessed import charter_witnesses, seen_sizes
 from protocol.fold import Fold, Folded, Outcome
 from protocol.identity.keys import to_base32
 from protocol.lanes.kind import LANE_NAMES, LEDGER, Lane
@@ -74,7 +76,7 @@ class Audit:
             verdict=_verdict(reading, book),
             records=sum(sizes.values()),
             sources=tuple(source.name for source in self._sources),
-            cut=tuple(_head(part, fold) for part in chosen.values()),
+            cut=tuple(self._head(part, fold, reading) for part in chosen.values()),
             copies=tuple(map(_copy, reading.copies)),
             forks=tuple(_fork(proof) for _, proof in sorted(reading.forks.items())),
             checks=book.checks,
@@ -84,6 +86,26 @@ class Audit:
             awaited=awaited,
             unknown_kinds=unknown,
             communities=tuple(totals.of(community, records) for community, records in sizes.items()),
+        )
+
+    def _head(self, part: EpochCopy, fold: Fold, reading: Reading) -> Head:
+        """Return one lane of the cut, with whom of the witnesses that its charter names have seen it."""
+        copy, origin = part.copy, part.copy.origin
+        witnesses = charter_witnesses(self._state, origin.community)
+        sizes = seen_sizes(_agreeing(copy, reading.heads[origin]) if witnesses.keys else (), witnesses)
+        enough = sorted(sizes.values(), reverse=True)[: witnesses.threshold]
+        return Head(
+            community=to_base32(origin.community),
+            lane=origin.lane,
+            epoch=origin.epoch,
+            size=copy.checkpoint.size,
+            root=copy.checkpoint.root.hex(),
+            folded=_folded(part, fold),
+            source=copy.source.name,
+            witnesses=len(witnesses.keys),
+            threshold=witnesses.threshold,
+            seen_sizes=sizes,
+            witnessed_size=enough[-1] if 0 < witnesses.threshold == len(enough) else 0,
         )
 
     def _fold(self, reading: Reading, lanes: Lanes) -> tuple[Fold, Waiting]:
@@ -166,17 +188,14 @@ def _verdict(reading: Reading, book: Book) -> Verdict:
     return "findings" if book.by_code else "clean"
 
 
-def _head(part: EpochCopy, fold: Fold) -> Head:
-    origin = part.copy.origin
-    return Head(
-        community=to_base32(origin.community),
-        lane=origin.lane,
-        epoch=origin.epoch,
-        size=part.copy.checkpoint.size,
-        root=part.copy.checkpoint.root.hex(),
-        folded=_folded(part, fold),
-        source=part.copy.source.name,
-    )
+def _agreeing(copy: LaneCopy, heads: Sequence[SourceHead]) -> Iterator[tuple[int, bytes]]:
+    """Yield size and note of the heads that are of the same history as a copy, as far as it goes."""
+    for head in heads:
+        size = head.checkpoint.size
+        if head.source is copy.source or (
+            copy.is_whole and size <= copy.checkpoint.size and copy.root_at(size) == head.checkpoint.root
+        ):
+            yield size, head.note
 
 
 def _fork(proof: bytes) -> ProvenFork:

@@ -18,8 +18,8 @@ _ELSEWHERE = re.compile(
     r"session_|frame_|request|heads_|fetch_|sealed_|key_box_|wrapped_|payload_|lines_mismatch|commitment_|answer_|blob_"
     r"|range_|store_|proof_(too|malformed)|bundle_|tile_(path|address|length|edge)|tree_(index|hash_count)"
     r"|entropy_|cosignatures_too_few|destination_|file_unknown|lane_not_served"
-    r"|add_checkpoint_|witness_(size|proof|log)|fork_|rate_|relay_(not|full|list)|receipt_refused"
-    r"|statements?_(not|other|unsorted)|backup_|recovery_refused|address_|invite_|pairing"
+    r"|add_checkpoint_|witness_(size|proof|log|refused)|rate_|relay_(not|full|list)|receipt_refused"
+    r"|statements?_(not|unsorted)|backup_|recovery_refused|address_|invite_|pairing"
 )
 
 
