@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "peers",
     multiple=True,
     required=True,
-    help=_("Address of a peer: host:port. Name at least two."),
+    help=_("Address of a peer, host:port, or an invite link of it. Name at least two."),
 )
 @click.option(
     "--words-file",

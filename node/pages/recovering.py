@@ -19,7 +19,7 @@ from node.recovery.recovering import recover
 from node.vault.kit import entropy_of_words
 
 WORDS_CHARACTERS_MAX = 1_000
-ADDRESSES_CHARACTERS_MAX = 1_000
+ADDRESSES_CHARACTERS_MAX = 8_000
 
 
 class RecoveryRun:

@@ -1,5 +1,7 @@
 """One recovery from its first step to its last; killed anywhere, it goes on when it is asked again.
 
+A peer is named by its address, or by any invite link of it: that says where it is reached.
+
 recovered = await recover(settings, entropy, ["192.0.2.7:8471", "192.0.2.8:8471"], tell=print)
 """
 
@@ -30,6 +32,7 @@ from node.writer.clock import system_clock
 from node.writer.lane_writer import Advance
 from protocol.errors import ProtocolError
 from protocol.exchange.identify import identify
+from protocol.exchange.invite import LINK_PREFIX, read_invite
 from protocol.identity.key_box import LiveKeys, open_key_box
 from protocol.identity.keys import SigningKey, to_base32
 from protocol.identity.recovery import RecoverySeeds, derive_recovery_seeds
@@ -63,8 +66,10 @@ class Recovered:
     missing_parts: int
 
 
-async def recover(settings: Settings, entropy: bytes, addresses: Sequence[str], *, tell: Tell) -> Recovered:
+async def recover(settings: Settings, entropy: bytes, named: Sequence[str], *, tell: Tell) -> Recovered:
     """Bring a community back into the folder of `settings`, which the caller holds; `wildgrass up` starts it then.
+
+    `named` are addresses of peers and invite links.
 
     Raises `NodeError` with what is missing; what was fetched stays, and the next try goes on with it.
     """
@@ -72,8 +77,9 @@ async def recover(settings: Settings, entropy: bytes, addresses: Sequence[str], 
     marker = read_marker(folder)
     if has_vault(folder) and marker is None:
         raise NodeError("vault_exists", str(folder))
-    if len(set(addresses)) < PEERS_MIN:
-        raise NodeError("peers_few", str(len(set(addresses))))
+    if len(set(named)) < PEERS_MIN:
+        raise NodeError("peers_few", str(len(set(named))))
+    addresses = addresses_of(named)
     tell(Progress(stage="identity", total=len(addresses)))
     identity = await find_identity(entropy, addresses)
     tell(Progress(stage="identity", done=len(identity.peers), total=len(addresses)))
@@ -105,6 +111,16 @@ async def recover(settings: Settings, entropy: bytes, addresses: Sequence[str], 
         records=records,
         missing_parts=missing_parts,
     )
+
+
+def addresses_of(named: Sequence[str]) -> list[str]:
+    """Return each address once, those that invite links state in their places; raises `SessionError` for a bad link."""
+    found: dict[str, None] = {}
+    for text in named:
+        is_link = LINK_PREFIX in text.lower()
+        stated = [address.text for address in read_invite(text).addresses] if is_link else [text]
+        found |= dict.fromkeys(stated)
+    return list(found)
 
 
 async def find_identity(entropy: bytes, addresses: Sequence[str]) -> Identity:

@@ -18,6 +18,9 @@ from node.recovery import recovering
 from node.recovery.marker import read_marker
 from node.recovery.recovering import Recovered, recover
 from node.vault import Kit, entropy_of_words
+from protocol.errors import ProtocolError
+from protocol.exchange.addresses import parse_address
+from protocol.exchange.invite import Invite
 from protocol.identity.keys import from_base32
 from storage.backups import kept_box, kept_for
 from storage.engine import open_store
@@ -110,7 +113,8 @@ async def _has_all(owner: Node, peer: Node) -> bool:
 async def test_words_and_two_peers_bring_everything_back_and_the_shop_sells_again(tmp_path: Path) -> None:
     """Lanes byte for byte, the private parts of the order, the next epoch; and the peers follow into it."""
     async with burnt(tmp_path) as left:
-        done = await left.recover()
+        invite = Invite(left.peers[1].node.community, bytes(16), 0, (parse_address(left.addresses[1]),))
+        done = await left.recover(addresses=[left.addresses[0], invite.link.upper()])
         assert (done.epoch, done.missing_parts) == (1, 0)
         assert done.records == sum(len(entries) for entries in left.lanes.values())
         assert read_marker(left.folder) is None
@@ -160,9 +164,10 @@ async def test_one_peer_is_not_enough(tmp_path: Path) -> None:
     async with burnt(tmp_path) as left:
         for addresses, code in (
             (left.addresses[:1], "peers_few"),
+            ([left.addresses[0], "wildgrass:invite/aaaa"], "invite_malformed"),
             ([left.addresses[0], "127.0.0.1:1"], "peers_unreachable"),
         ):
-            with pytest.raises(NodeError) as refused:
+            with pytest.raises((NodeError, ProtocolError)) as refused:
                 await left.recover(addresses=addresses)
             assert refused.value.code == code
 
