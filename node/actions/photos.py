@@ -1,8 +1,8 @@
 """Photos: what a shop's phone took becomes a small WebP without anything that tells where or by whom.
 
 A photo is taken apart only after its size was bounded, one at a time: forty megapixels fill a small machine.
-A photo of another community's listing is fetched when somebody looks at it: from that community, or from
-another followed one that has it.
+A photo that a listing names and that is not here is fetched when somebody looks at it: from the listing's community,
+or from another followed one that has it. So the own ones come back too, after a recovery, as far as others looked.
 
     added = await add_photo(node, PhotoDraft(content=content))
     await publish_listing(node, ListingDraft(..., images=[added.sha256]))
@@ -130,7 +130,7 @@ async def _fetch(node: Node, digest: bytes, place: ListingPlace) -> Blob | None:
         return media_type, _sources(read, community, connected)
 
     media_type, sources = await node.read(named)
-    if media_type is None or community == node.community:
+    if media_type is None:
         return None
     for source in sources:
         try:

@@ -11,6 +11,7 @@ from node.lane_exchange import answer_request
 from protocol.exchange.frames import Blob, BlobGet, Refused
 from protocol.identity.keys import from_base32
 from protocol.lanes.market.listings import FixedPrice, Tax
+from storage.blobs import remove_blob
 from storage.peers import Peer, save_peer
 from tests.pages.desk_site import picture
 from tests.pages.neighbour_nodes import opened_community
@@ -53,6 +54,13 @@ async def test_a_neighbours_photo_comes_when_somebody_looks(tmp_path) -> None:
         found = await show_photo(buyer.node, PhotoName(sha256=shown.sha256, listing=place))
         assert (found.media_type, found.content[:4]) == ("image/webp", b"RIFF")
         assert (await show_photo(buyer.node, PhotoName(sha256=shown.sha256))).content == found.content
+        digest = from_base32(shown.sha256, 32)
+        await seller.node.write(lambda transaction: remove_blob(transaction.connection, digest))
+        lost = PhotoName(sha256=shown.sha256, listing=place)
+        with pytest.raises(NodeError):
+            await show_photo(seller.node, lost)  # it follows nobody who could be asked
+        await follow_peer(seller.node, PeerName(community=buyer.id))
+        assert await show_photo(seller.node, lost) == found
 
 
 async def test_a_peer_hears_what_of_a_photo_is_not_here(tmp_path) -> None:
