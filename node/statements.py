@@ -24,7 +24,7 @@ from protocol.exchange.frames import (
 from protocol.exchange.statements import StatementsLoaded, make_digests_page
 from protocol.identity.successor import parse_successor, verify_successor
 from protocol.lanes.kind import CHARTER
-from protocol.limits import STATEMENTS_MAX, STATEMENTS_OF_COMMUNITY_MAX
+from protocol.limits import STATEMENTS_MAX, STATEMENTS_OF_COMMUNITY_MAX, STATEMENTS_SHOWN_MAX
 from protocol.log.fork import FIRST_LINE, parse_fork, verify_fork
 from protocol.log.note import parse_note
 from storage.evidence import (
@@ -115,9 +115,13 @@ def answer_about_statements(read: StateReader, request: StatementsSince | Statem
 
 
 def shown_statements(read: Reading, community: bytes) -> dict[bytes, bytes]:
-    """Return the statements about a community by their SHA-256: what auditors are shown."""
-    found = evidence_about(read.connection, community)
-    return {sha256(each.note).digest(): each.note for each in found if each.kind in JUDGES}
+    """Return the statements about a community by their SHA-256: what auditors are shown.
+
+    Where there are too many, all but successor notes come first, then the notes of the newest epochs.
+    """
+    found = [each for each in evidence_about(read.connection, community) if each.kind in JUDGES]
+    found.sort(key=lambda each: (each.kind == SUCCESSOR, -each.epoch, each.number))
+    return {sha256(each.note).digest(): each.note for each in found[:STATEMENTS_SHOWN_MAX]}
 
 
 def _has_room(transaction: Transaction, community: bytes, known: int) -> bool:

@@ -213,6 +213,7 @@ INDEX_BYTES_MAX = 16_777_216
 FINDINGS_LISTED_MAX = 100  # findings of each code that a report names; it counts all
 WAITING_LISTED_MAX = 1_000  # pending records and awaited postings that a report names; it counts all
 COPY_DAMAGES_MAX = 1_000  # damaged files of one copy, then the rest of it is not read
+STATEMENTS_SHOWN_MAX = 1_024  # about one community, over HTTP and in a bundle: an auditor holds them all
 EPOCHS_AUDITED_MAX = 1_000
 LANES_MERGED_MAX = 64  # lanes of trade that are folded side by side, in order of time
 PORTION_BYTES_MAX = 1_048_576  # entries of one lane that an audit holds at a time

@@ -21,7 +21,7 @@ from protocol.limits import (
     INDEX_LANES_MAX,
     NOTE_BYTES_MAX,
     STATEMENT_BYTES_MAX,
-    STATEMENTS_LISTED_MAX,
+    STATEMENTS_SHOWN_MAX,
     TILE_WIDTH,
     TREE_SIZE_MAX,
 )
@@ -31,7 +31,7 @@ from protocol.log.tiles import parse_tile_path
 
 INDEX_PATH = "lanes/index"
 
-STATEMENTS_INDEX_BYTES_MAX = (2 * HASH_BYTES + 1) * STATEMENTS_LISTED_MAX
+STATEMENTS_INDEX_BYTES_MAX = (2 * HASH_BYTES + 1) * STATEMENTS_SHOWN_MAX
 
 _ORIGIN_START = "wildgrass/v1/"
 _CHECKPOINT = re.compile(r"lanes/([^.]+)/checkpoint")
@@ -93,8 +93,8 @@ def format_statements_index(digests: Iterable[bytes]) -> bytes:
 def parse_statements_index(raw: bytes) -> list[bytes]:
     """Return the digests of an index, or raise `AuditError`; each index has one spelling."""
     lines = raw.split(b"\n")[:-1]
-    if len(lines) > STATEMENTS_LISTED_MAX:
-        raise AuditError("index_malformed", f"{len(lines)} statements, at most {STATEMENTS_LISTED_MAX}")
+    if len(lines) > STATEMENTS_SHOWN_MAX:
+        raise AuditError("index_malformed", f"{len(lines)} statements, at most {STATEMENTS_SHOWN_MAX}")
     try:
         digests = [bytes.fromhex(line.decode("ascii")) for line in lines]
     except ValueError as error:  # UnicodeDecodeError is one

@@ -19,7 +19,7 @@ from protocol.audit.bundle import (
 from protocol.audit.findings import Check, Report
 from protocol.errors import AuditError
 from protocol.lanes.kind import CHARTER, TRADE
-from protocol.limits import FORK_BYTES_MAX
+from protocol.limits import FORK_BYTES_MAX, STATEMENTS_SHOWN_MAX
 from protocol.log.checkpoint import Checkpoint, make_checkpoint_note
 from protocol.log.fork import make_fork
 from protocol.log.origin import Origin
@@ -245,6 +245,10 @@ def test_a_list_of_statements_has_one_spelling(raw: bytes) -> None:
     """Sorted lower-case digests, each once, each with its newline."""
     assert parse_statements_index(b"") == []
     assert parse_statements_index(b"0" * 64 + b"\n") == [bytes(32)]
+    digests = [number.to_bytes(32, "big") for number in range(STATEMENTS_SHOWN_MAX + 1)]
+    assert parse_statements_index(format_statements_index(digests[1:])) == digests[1:]
+    with pytest.raises(AuditError):
+        parse_statements_index(format_statements_index(digests))
     with pytest.raises(AuditError) as refusal:
         parse_statements_index(raw)
     assert refusal.value.code == "index_malformed"
