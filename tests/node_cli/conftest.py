@@ -138,3 +138,15 @@ def served(folder: Path) -> Iterator[Path]:
     served.start()
     yield folder
     served.stop()
+
+
+@pytest.fixture
+def serve() -> Callable[[Path], Served]:
+    """Run a node on a folder; whoever starts it stops it."""
+
+    def start(folder: Path) -> Served:
+        served = Served(folder)
+        served.start()
+        return served
+
+    return start
