@@ -12,12 +12,14 @@ from node.actions.relays import RelaysDraft, name_relays
 from node.actions.selling import OrderName, accept_order, fulfil_order
 from node.cli.order_text import order_lines
 from node.peering import NodePeering
+from node.relay_shelf import RelayRule
 from node.relaying import load_parts, note_put
 from node.writer.transaction import Transaction
 from protocol.exchange.frames import (
     Answer,
     Delivery,
     Receipt,
+    Refused,
     RelayGet,
     RelayList,
     RelayListed,
@@ -30,7 +32,7 @@ from protocol.exchange.relay_events import (
     PartsChanged,
 )
 from protocol.identity.keys import from_base32
-from protocol.limits import RELAY_PUTS_MAX
+from protocol.limits import RELAY_PUTS_MAX, RELAY_SENDER_PART
 from storage.relay_shelf import all_recipients, listed_after, shelf
 from storage.sent_parts import parts_of_order, save_part
 from tests.federation.whole_nodes import (
@@ -83,6 +85,16 @@ async def forget_receipts(buyer: WholeNode, placed: PlacedOrder, relay: WholeNod
     def job(transaction: Transaction) -> None:
         for part in parts_of_order(transaction.connection, from_base32(placed.order_id, 16)):
             save_part(transaction.connection, dataclasses.replace(part, state="queued"))
+
+    await buyer.node.write(job)
+
+
+async def let_time_pass(buyer: WholeNode, placed: PlacedOrder) -> None:
+    """As if the minutes were over that a relay which refused is left in peace."""
+
+    def job(transaction: Transaction) -> None:
+        for part in parts_of_order(transaction.connection, from_base32(placed.order_id, 16)):
+            save_part(transaction.connection, dataclasses.replace(part, retry_ms=0))
 
     await buyer.node.write(job)
 
@@ -179,6 +191,49 @@ async def test_a_relay_that_lies_delivers_nothing_and_convinces_nobody(tmp_path:
         assert (shown.delivery, shown.kept_by) == ("waiting", {"en": "Relay"})
         liar.lies = False
         relay.node.federation_service.tell_shelf_changed(orchard.node.community)
+        await is_delivered(ferry, placed)
+        assert (await orchard.order(placed)).opened == "yes"
+
+
+class FullRelay(NodePeering):
+    """Counts what it refuses for want of room."""
+
+    async def answer(self, reader: bytes, request: Request) -> Answer:
+        answer = await super().answer(reader, request)
+        if isinstance(request, RelayPut) and isinstance(answer, Refused):
+            refused.append(answer.code)
+        return answer
+
+
+refused: list[str] = []
+
+
+async def test_a_relay_that_is_full_keeps_nobody_in_the_dark(tmp_path: Path) -> None:
+    """The buyer sees that its order waits at home; once the relay has room it arrives without being said again."""
+    async with (
+        whole_node(tmp_path / "r", "Relay", peering=FullRelay) as relay,
+        whole_node(tmp_path / "a", "Orchard", **DIALS_OUT_ONLY) as orchard,
+        whole_node(tmp_path / "b", "Ferry", **DIALS_OUT_ONLY) as ferry,
+    ):
+        listing = await meet(orchard, ferry, relay)
+        relay.node.relay_rule = RelayRule(
+            objects_max=RELAY_SENDER_PART - 1
+        )  # no room for any part of one sender
+        placed = await order_cider(ferry, orchard, listing)
+
+        async def is_refused() -> bool:
+            return bool(refused)
+
+        await ferry.until(is_refused)
+        assert set(refused) == {"relay_full"}
+        shown = await ferry.order(placed)
+        assert (shown.delivery, shown.kept_by) == ("waiting", None)
+        lines = "\n".join(order_lines(await in_json(ferry, placed)))
+        assert "waiting here until the seller's node or a relay fetches them" in lines
+        assert await relay.node.read(lambda read: shelf(read.connection)) == (0, 0)
+        relay.node.relay_rule = RelayRule()
+        await let_time_pass(ferry, placed)
+        ferry.node.federation_service._links.driver.tell(PartsChanged())
         await is_delivered(ferry, placed)
         assert (await orchard.order(placed)).opened == "yes"
 
