@@ -122,13 +122,13 @@ async def test_nothing_large_is_said_before_a_proof(monkeypatch: pytest.MonkeyPa
 
 
 async def test_a_budget_is_handed_out_in_turn() -> None:
-    """Those whom we follow before strangers, each kind in order, and who wants none any more is passed over."""
+    """Those whom we follow and strangers by turns, each kind in order; who wants none any more is passed over."""
     budget = Budget(100)
     assert budget.try_take(80, is_stranger=False)
     assert not budget.try_take(30, is_stranger=False)
     first, second = (budget.ask(size, is_stranger=False) for size in (50, 50))
     stranger = budget.ask(10, is_stranger=True)
-    assert (first.done(), stranger.done(), budget.has_waiters) == (False, True, True)
+    assert (first.done(), stranger.done(), budget.has_waiters) == (False, False, True)
     first.cancel()
     budget.give_back(80, is_stranger=False)
     assert second.done()
@@ -138,6 +138,24 @@ async def test_a_budget_is_handed_out_in_turn() -> None:
     waiting.cancel()
     await asyncio.wait([waiting])
     assert budget.taken_bytes == 60
+
+
+async def test_who_wants_much_is_not_overtaken() -> None:
+    """However many strangers want a little again and again, whom we follow has its turn, and they have theirs."""
+    budget = Budget(100)
+    assert budget.try_take(40, is_stranger=True)
+    large = budget.ask(90, is_stranger=False)
+    assert not budget.try_take(5, is_stranger=True)
+    small = [budget.ask(5, is_stranger=True) for _ in range(2)]
+    assert not any(each.done() for each in (large, *small))
+    budget.give_back(40, is_stranger=True)
+    assert [each.done() for each in (large, *small)] == [True, True, True]
+    later = budget.ask(90, is_stranger=False)
+    stranger = budget.ask(5, is_stranger=True)
+    budget.give_back(90, is_stranger=False)
+    assert (later.done(), stranger.done()) == (True, False)
+    budget.give_back(10, is_stranger=True)
+    assert (later.done(), stranger.done()) == (True, True)
 
 
 async def test_one_is_always_let_in() -> None:
