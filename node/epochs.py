@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from protocol.errors import IdentityError
+from protocol.exchange.holding import is_disowned
 from protocol.identity.genesis import Genesis
 from protocol.identity.succession import EpochChain, make_chain, note_to_keep
 from protocol.identity.successor import EpochKeys, parse_successor
@@ -24,7 +25,7 @@ from storage.heads import HeadStore
 from storage.lanes import Lane as StoredLane
 from storage.lanes import LaneStore
 from storage.peers import forget_places, peer_of
-from storage.remembered import forget_remembered
+from storage.remembered import forget_remembered, remembered_head
 from storage.successors import chosen_successors_of, keep_successor, successor_notes
 
 REFUSED_BRANCH = "refused_branch"
@@ -107,9 +108,10 @@ def _first_of_charter(connection: sa.Connection, community: bytes) -> bytes | No
 
 
 def drop_refused_branches(connection: sa.Connection, community: bytes, chain: EpochChain) -> bool:
-    """Drop the lanes of closed epochs that are not what was sealed, and return whether there was one.
+    """Drop lanes of closed epochs that are not what was sealed, and of epochs that another key opens now.
 
-    The signed head of such a branch is kept as evidence; the sealed one is fetched in its place.
+    Return whether there was one. The signed head of such a branch is kept as evidence; the one that counts is
+    fetched in its place.
     """
     has_dropped = False
     store = LaneStore(connection)
@@ -119,7 +121,10 @@ def drop_refused_branches(connection: sa.Connection, community: bytes, chain: Ep
         def root_at(size: int, key: int = key) -> bytes:
             return store.compact_range(key, size).root()
 
-        if chain.refuses(lane.lane, lane.epoch, store.size(key), root_at):
+        head, remembered = HeadStore(connection).head(key), remembered_head(connection, key)
+        notes = [note for note in (head and head.note, remembered) if note]
+        is_other = is_disowned(notes, Origin(community, lane.lane, lane.epoch), chain)
+        if is_other or chain.refuses(lane.lane, lane.epoch, store.size(key), root_at):
             drop_branch(connection, lane)
             has_dropped = True
     return has_dropped

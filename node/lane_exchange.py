@@ -229,6 +229,8 @@ def own_advance(
         return None
     chain = epoch_chain(read, origin.community)
     assert chain is not None, "the own genesis is here"
+    if origin.epoch > chain.epoch:
+        return None  # a note contradicts the one that opened this epoch
     signed = open_head(head.note, origin, chain.keys[origin.epoch].log_key)
     count, packed = max(head.size - shown_size, 0), b""
     if 0 < count <= TILE_WIDTH:
@@ -243,6 +245,7 @@ def own_heads(read: StateReader, own: bytes, epoch: int) -> OwnHeadsLoaded:
     """Return the own heads of one epoch, the key that signs them, and who has ever acknowledged one."""
     chain = epoch_chain(read, own)
     assert chain is not None, "the own genesis is here"
+    epoch = min(epoch, chain.epoch)  # a note may contradict the one that opened ours
     log_public = chain.keys[epoch].log_key
     signed = {}
     for lane in LaneStore(read.connection).lanes(own):

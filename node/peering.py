@@ -416,7 +416,9 @@ class NodePeering:
             log.error("%s has two histories", origin.text)
 
             def job(transaction: Transaction) -> None:
-                keep_statement(transaction, fork_of_report(transaction, finding))
+                proof = fork_of_report(transaction, finding)
+                if proof is not None:
+                    keep_statement(transaction, proof)
                 if drop_unsealed(transaction, origin, newer.size):
                     transaction.note_dropped(origin.community)
                     self._node.quotas.forget()

@@ -273,11 +273,22 @@ class LaneFollower:
     def _sealed(self, event: Loaded) -> list[Effect]:
         """Learn that the epoch was closed, and the quota; the rest may be older than the steps handed on."""
         assert self._held is not None, "only a lane that was loaded is sealed"
+        if event.held.log_public != self._held.log_public:
+            return self._loaded_anew(event)
         self._held = replace(self._held, sealed=event.held.sealed, room_bytes=event.held.room_bytes)
         return []
 
+    def _loaded_anew(self, event: Loaded) -> list[Effect]:
+        """Another note opens this epoch now, with another key: what was offered and compared was another lane's."""
+        self._offers, self._to_compare, self._fetch = {}, {}, None
+        self._compared.clear()
+        self._heard = self._taken = self._own_head = None
+        return self._loaded(event)
+
     def _loaded_stopped(self, event: Loaded) -> list[Effect]:
-        """A successor note ends a fork: it says which branch goes on."""
+        """A successor note ends a fork: it says which branch goes on, or under which key."""
+        if self._held is not None and event.held.log_public != self._held.log_public:
+            return self._loaded_anew(event)
         return self._loaded(event) if event.held.sealed is not None else []
 
     def _pause(self, _event: QuotaReached) -> list[Effect]:

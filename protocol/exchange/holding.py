@@ -6,9 +6,10 @@ take the rest. Entries come before the head that covers them, so that whatever a
     head = open_head(note, held.origin, held.log_public)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from protocol.errors import ProtocolError
 from protocol.identity.succession import EpochChain
 from protocol.identity.successor import SealedLane
 from protocol.limits import INTEGER_MAX, QUOTA_ENTRY_BYTES, TILE_HEIGHT, TILE_WIDTH
@@ -139,6 +140,22 @@ def in_chain(held: HeldLane, chain: EpochChain) -> HeldLane:
         return held
     closed = replace(held, sealed=chain.seal(held.origin.lane, epoch) or SealedLane(0, EMPTY_ROOT))
     return replace(closed, is_own=held.is_own and closed.is_complete)
+
+
+def is_disowned(notes: Iterable[bytes], origin: Origin, chain: EpochChain) -> bool:
+    """Whether heads of a lane are signed by another key than the one that opens its epoch (section 25.2).
+
+    Two notes open one number each; the one that is put aside later leaves its lanes behind.
+    """
+    log_public = chain.log_key(origin.epoch)
+    if log_public is None:
+        return False  # no note that stands has opened this epoch, and none says that the key is another
+    try:
+        for note in notes:
+            open_head(note, origin, log_public)
+    except ProtocolError:
+        return True
+    return False
 
 
 def kept_bytes(entries: int, packed_bytes: int) -> int:

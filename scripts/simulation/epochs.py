@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from protocol.errors import IdentityError
+from protocol.exchange.holding import is_disowned
 from protocol.exchange.replication_events import WishesChanged
 from protocol.exchange.statements import StatementsGrown, digest_of
 from protocol.identity.succession import EpochChain, note_to_keep
@@ -77,7 +78,10 @@ def take_in(node: "Node", community: bytes, *, has_dropped: bool = False) -> Non
         origin
         for origin, lane in node.disk.image.lanes.items()
         if origin.community == community
-        and chain.refuses(origin.lane, origin.epoch, len(lane.leaves), _roots(lane))
+        and (
+            is_disowned([head.note for head in (lane.head, lane.remembered) if head], origin, chain)
+            or chain.refuses(origin.lane, origin.epoch, len(lane.leaves), _roots(lane))
+        )
     ]
     for origin in refused:
         node.oracle.dropped(node, origin)

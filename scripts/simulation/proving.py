@@ -28,6 +28,8 @@ def report_fork(node: "Node", report: ReportFork) -> None:
     """Keep the proof that two signed heads contradict each other; drop a copy that is not what was sealed."""
     origin = report.origin
     chain = known_chain(node, origin.community)
+    if origin.epoch > chain.epoch:
+        return  # a note has come meanwhile that contradicts the one which opened this epoch
     text = make_fork(
         report.older.note,
         report.newer.note,

@@ -80,7 +80,8 @@ def hold_lanes(node: "Node", origins: Sequence[Origin]) -> tuple[tuple[HeldLane,
 
 def own_heads(node: "Node") -> OwnHeadsLoaded:
     """Return the own heads, the key that signs them, and who has ever acknowledged one."""
-    image, own, epoch = node.disk.image, node.community.id, node.writer.epoch
+    image, own = node.disk.image, node.community.id
+    epoch = min(node.writer.epoch, known_chain(node, own).epoch)
     return OwnHeadsLoaded(
         community=own,
         epoch=epoch,

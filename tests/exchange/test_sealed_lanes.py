@@ -7,10 +7,10 @@ import pytest
 from protocol.exchange.fetch import Answered, Ask
 from protocol.exchange.following import Effect, LaneFollower, Loaded, Offered, Permitted, State
 from protocol.exchange.heads import read_offer, state_head
-from protocol.exchange.holding import AdoptHead, HeldLane, ReportFork
+from protocol.exchange.holding import AdoptHead, Blame, HeldLane, ReportFork
 from protocol.identity.successor import SealedLane
 from protocol.log.merkle import leaf_hashes
-from tests.exchange.memory_store import MemoryStore
+from tests.exchange.memory_store import MemoryStore, sign_head
 from tests.exchange.test_lane_follower import ORIGIN, P, Q, head, held, news, offered
 from tests.exchange.villages import KEYS, LOG_PUBLICS, A, B, entries
 
@@ -118,3 +118,17 @@ def test_two_heads_of_the_sealed_size_are_evidence() -> None:
     )
     assert [type(effect) for effect in effects] == [ReportFork]
     assert follower.state is State.STOPPED
+
+
+def test_an_epoch_that_another_key_opens_now_is_followed_from_its_beginning() -> None:
+    """A thief's note was put aside: what its key had signed is forgotten, and the rightful lane is taken."""
+    rightful = replace(held(0), log_public=LOG_PUBLICS[B])
+    follower, _ = follow(Loaded(held(20)), offered(P, 30), Loaded(rightful))
+    assert (follower.state, follower.missing) == (State.CURRENT, 0)
+    stolen = follower.handle(offered(Q, 30))
+    assert [type(effect) for effect in stolen] == [Blame]
+    lane = sign_head(ORIGIN, leaf_hashes(entries(5)), KEYS[B])
+    effects = follower.handle(Offered(P, read_offer(state_head(lane.note))))
+    effects += follower.handle(Permitted())
+    asks = [effect for effect in effects if isinstance(effect, Ask)]
+    assert [ask.peer for ask in asks] == [P]

@@ -15,12 +15,16 @@ from protocol.identity.keys import SigningKey
 from protocol.identity.successor import SealedLane
 from protocol.lanes import BODY_TYPES
 from protocol.lanes.kind import CHARTER, Lane
+from protocol.log.merkle import leaf_hashes
+from protocol.log.origin import Origin
 from protocol.log.record import decode_record
 from storage.evidence import evidence_about
+from storage.heads import HeadStore
 from storage.lanes import LaneStore
 from storage.peers import Peer, save_peer
 from storage.state import digest
 from storage.views.reading import StateReader
+from tests.exchange.memory_store import sign_head
 from tests.successors import note_of, seals_of
 from tests.village import MARKET, Village, fold_all, object_id
 from tests.writer.test_backlog import Reader
@@ -173,4 +177,40 @@ def test_the_branch_that_was_not_sealed_is_dropped_and_its_head_kept(tmp_path: P
     assert follower.digest() == expected(other)
     with follower.store.read() as connection:
         assert [found.kind for found in evidence_about(connection, other.community)] == ["successor"]
+    follower.store.close()
+
+
+def test_what_a_thief_said_in_an_epoch_is_dropped_when_another_key_opens_it(tmp_path: Path) -> None:
+    """The thief's note came first and its epoch was followed; the quorum's note opens the same number anew."""
+    other, stolen = Village("other", lanes=(MARKET,)), Village("other", lanes=(MARKET,))
+    follower = Follower(tmp_path, Village("own", lanes=()), other)
+    follower.take(0, CHARTER, other.entries[CHARTER])
+    follower.take(0, MARKET, other.entries[MARKET])
+    follower.learn(note_of(stolen))
+    stolen.close_epoch()
+    stolen.continue_lane(CHARTER)
+    thief = stolen.entries[CHARTER]
+    follower.take(1, CHARTER, thief)
+    with follower.store.write() as connection:
+        lanes = LaneStore(connection)
+        key = lanes.lane_key(other.community, CHARTER, 1)
+        assert key is not None
+        head = sign_head(Origin(other.community, CHARTER, 1), leaf_hashes(thief), other.next_log)
+        HeadStore(connection).set_head(key, head.size, head.root, head.note)
+    follower.fold_all()
+    rightful = SigningKey(b"r" * 32)
+    follower.learn(note_of(other, by="recovery", log=rightful))
+    follower.fold_all()
+    with follower.store.read() as connection:
+        key = LaneStore(connection).lane_key(other.community, CHARTER, 1)
+        assert key is None or not LaneStore(connection).size(key)
+        kinds = [found.kind for found in evidence_about(connection, other.community)]
+    assert sorted(kinds) == ["refused_branch", "successor", "successor"]
+    other.close_epoch()
+    other.continue_lane(CHARTER)
+    other.continue_lane(MARKET)
+    shop(other, "rightful")
+    follower.take(1, CHARTER, other.entries[CHARTER])
+    follower.take(1, MARKET, other.entries[MARKET])
+    assert follower.digest() == expected(other)
     follower.store.close()
